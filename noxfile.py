@@ -1,0 +1,81 @@
+"""Every check of the project as a nox session: `nox -l` lists them.
+
+`nox -s tests` needs nothing but the Python that runs nox and pip.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "virtualenv"
+nox.options.sessions = ["tests", "lint", "typing"]
+nox.options.error_on_missing_interpreters = False
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+LOWEST = "constraints/lowest.txt"
+OTHER_PYTHONS = ["3.12", "3.13"]
+
+
+def group(name: str) -> list[str]:
+    """The requirements of a dependency group (PEP 735)."""
+    return list(nox.project.dependency_groups(PYPROJECT, name))
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests on the Python that runs nox."""
+    run_tests(session)
+
+
+@nox.session(python=OTHER_PYTHONS)
+def tests_all(session: nox.Session) -> None:
+    """Run the tests on each further Python; one that is not installed is skipped."""
+    run_tests(session)
+
+
+@nox.session
+def tests_lowest(session: nox.Session) -> None:
+    """Run the tests on the oldest supported release of every dependency."""
+    run_tests(session, "--constraint", LOWEST)
+
+
+def run_tests(session: nox.Session, *pip_options: str) -> None:
+    session.install(".", *group("tests"), *pip_options)
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and formatting."""
+    session.install(*group("lint"))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """Check the types of the whole package, strictly."""
+    session.install(*PYPROJECT["project"]["dependencies"], *group("typing"))
+    session.run("mypy")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the site into site/; a warning is an error. `nox -s docs -- serve` previews it."""
+    session.install(".", *group("docs"))
+    if session.posargs:
+        session.run("zensical", *session.posargs)
+    else:
+        session.run("zensical", "build", "--clean", "--strict")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Run benchmarks beside other implementations: all, or `nox -s bench -- NAME ...`."""
+    session.install(".", *group("bench"))
+    scripts = sorted(path.stem for path in Path("benchmarks").glob("[!_]*.py"))
+    for name in session.posargs or scripts:
+        session.run("python", "-m", f"benchmarks.{name}")

@@ -1,0 +1,99 @@
+"""The names of azarr, awaitable: `await azarr.aio.open_array(...)`, under asyncio and trio.
+
+Every function takes the arguments of its blocking namesake, and is documented there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+from azarr.engine import ArrayState, GroupState, Operation, run_async
+from azarr.nodes import (
+    AsyncArray,
+    AsyncAttributes,
+    AsyncGroup,
+    async_node,
+    creation,
+)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _awaitable(function: Callable[..., Any], twin: T) -> T:
+    """`twin` with the signature of `function` and a docstring that points to the blocking one."""
+    wrapped = wraps(function)(twin)  # type: ignore[arg-type]
+    wrapped.__doc__ = f"Await what `azarr.{function.__name__}` returns."
+    wrapped.__module__ = __name__
+    return wrapped  # type: ignore[return-value]
+
+
+def _array(
+    function: Callable[P, Operation[ArrayState]],
+) -> Callable[P, Coroutine[Any, Any, AsyncArray]]:
+    async def awaited(*args: P.args, **kwargs: P.kwargs) -> AsyncArray:
+        return AsyncArray._of(await run_async(function(*args, **kwargs)))  # type: ignore[no-any-return]
+
+    return _awaitable(function, awaited)
+
+
+def _group(
+    function: Callable[P, Operation[GroupState]],
+) -> Callable[P, Coroutine[Any, Any, AsyncGroup]]:
+    async def awaited(*args: P.args, **kwargs: P.kwargs) -> AsyncGroup:
+        return AsyncGroup._of(await run_async(function(*args, **kwargs)))  # type: ignore[no-any-return]
+
+    return _awaitable(function, awaited)
+
+
+def _node(
+    function: Callable[P, Operation[ArrayState | GroupState]],
+) -> Callable[P, Coroutine[Any, Any, AsyncArray | AsyncGroup]]:
+    async def awaited(*args: P.args, **kwargs: P.kwargs) -> AsyncArray | AsyncGroup:
+        return async_node(await run_async(function(*args, **kwargs)))
+
+    return _awaitable(function, awaited)
+
+
+create_array = _array(creation.create_array)
+create = _array(creation.create)
+array = _array(creation.array)
+empty = _array(creation.empty)
+zeros = _array(creation.zeros)
+ones = _array(creation.ones)
+full = _array(creation.full)
+empty_like = _array(creation.empty_like)
+zeros_like = _array(creation.zeros_like)
+ones_like = _array(creation.ones_like)
+full_like = _array(creation.full_like)
+open_array = _array(creation.open_array)
+open_like = _array(creation.open_like)
+group = _group(creation.group)
+create_group = _group(creation.create_group)
+open_group = _group(creation.open_group)
+open = _node(creation.open)
+
+__all__ = [
+    "AsyncArray",
+    "AsyncAttributes",
+    "AsyncGroup",
+    "array",
+    "create",
+    "create_array",
+    "create_group",
+    "empty",
+    "empty_like",
+    "full",
+    "full_like",
+    "group",
+    "ones",
+    "ones_like",
+    "open",
+    "open_array",
+    "open_group",
+    "open_like",
+    "zeros",
+    "zeros_like",
+]

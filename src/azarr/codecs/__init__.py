@@ -1,0 +1,75 @@
+"""Chunks to stored bytes and back: synchronous, pure, compiled once per array.
+
+Here live codecs and the pipeline that puts them together. No I/O, no threads, no formats: metadata
+documents belong to `azarr.model`, and which chunk is where to the layers above.
+"""
+
+from azarr.codecs import (
+    _bits,
+    _blosc,
+    _checksums,
+    _layout,
+    _lz4,
+    _numcodecs,
+    _numeric,
+    _objects,
+    _streams,
+    _transpose,
+    _zstd,
+)
+from azarr.codecs._defaults import default_codecs
+from azarr.codecs._pipeline import Parts, Pipeline, compile_parts, compile_pipeline
+from azarr.codecs._registry import find_codec, register_codec
+from azarr.codecs._specs import numcodec_of, spec_of
+from azarr.codecs._stage import Chunk, Codec, Memory, Size, Stage, as_bytes
+
+_BUILT_IN = {
+    "bytes": _layout.BYTES,
+    "transpose": _transpose.TRANSPOSE,
+    "packbits": _bits.PACKBITS,
+    "bitround": _bits.BITROUND,
+    "vlen-utf8": _objects.VLEN_UTF8,
+    "vlen-bytes": _objects.VLEN_BYTES,
+    "blosc": _blosc.BLOSC,
+    "zstd": _zstd.ZSTD,
+    "gzip": _streams.GZIP,
+    "crc32c": _checksums.CRC32C,
+    "numcodecs.*": _numcodecs.ANY,
+    **dict.fromkeys(_numcodecs.ELEMENT_CODECS, _numcodecs.ELEMENTS),
+    **dict.fromkeys(_objects.OBJECT_CODECS, _objects.OBJECTS),
+    "numcodecs.pcodec": _numeric.PCODEC,
+    "numcodecs.zfpy": _numeric.ZFPY,
+    "numcodecs.blosc": _blosc.NUMCODECS_BLOSC,
+    "numcodecs.zstd": _zstd.ZSTD,
+    "numcodecs.lz4": _lz4.LZ4,
+    "numcodecs.gzip": _streams.NUMCODECS_GZIP,
+    "numcodecs.zlib": _streams.NUMCODECS_ZLIB,
+    "numcodecs.bz2": _streams.NUMCODECS_BZ2,
+    "numcodecs.lzma": _streams.NUMCODECS_LZMA,
+    "numcodecs.shuffle": _numcodecs.SHUFFLE,
+    "numcodecs.crc32": _checksums.NUMCODECS_CRC32,
+    "numcodecs.crc32c": _checksums.NUMCODECS_CRC32C,
+    "numcodecs.adler32": _checksums.NUMCODECS_ADLER32,
+    "numcodecs.fletcher32": _checksums.NUMCODECS_APPENDED,
+    "numcodecs.jenkins_lookup3": _checksums.NUMCODECS_APPENDED,
+}
+for _name, _codec in _BUILT_IN.items():
+    register_codec(_name, _codec)
+
+__all__ = [
+    "Chunk",
+    "Codec",
+    "Memory",
+    "Parts",
+    "Pipeline",
+    "Size",
+    "Stage",
+    "as_bytes",
+    "compile_parts",
+    "compile_pipeline",
+    "default_codecs",
+    "find_codec",
+    "numcodec_of",
+    "register_codec",
+    "spec_of",
+]

@@ -1,0 +1,182 @@
+"""The blocking runtime: `async def` methods that never suspend, driven in the caller's own thread."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from itertools import islice
+from typing import Any, TypeVar
+
+from azarr import config
+from azarr.engine._permits import Waiter
+from azarr.engine._process import process
+from azarr.engine._runtime import Buffers, Children, Keys, Work
+from azarr.stores import BlockingStore
+from azarr.typing import Buffer, ByteRange, Generation
+
+T = TypeVar("T")
+
+
+def drive(coroutine: Coroutine[Any, Any, T]) -> T:
+    """The result of a coroutine that never suspends: no event loop, any thread, after any fork.
+
+    Raises:
+        RuntimeError: it suspended, which is a bug in azarr.
+    """
+    try:
+        coroutine.send(None)
+    except StopIteration as stop:
+        return stop.value  # type: ignore[no-any-return]
+    coroutine.close()
+    raise RuntimeError("azarr: a core coroutine suspended under the blocking runtime")
+
+
+class Stopped(Exception):
+    """Whoever waited for this work has gone; nobody sees this error."""
+
+
+class BlockingRuntime:
+    """Requests of a blocking store, one after the other, or from a few threads for large chunks.
+
+    Args:
+        stop: set by another thread to stop the work before its next step.
+    """
+
+    __slots__ = ("_stop", "store")
+
+    def __init__(self, store: BlockingStore, stop: threading.Event | None = None) -> None:
+        self.store = store
+        self._stop = stop
+
+    async def get(self, key: str) -> Buffer | None:
+        return self.store.get(key)
+
+    async def get_ranges(self, key: str, ranges: Sequence[ByteRange]) -> Buffers | None:
+        return self.store.get_ranges(key, ranges)
+
+    async def get_with_generation(self, key: str) -> tuple[Buffer | None, Generation | None]:
+        return self.store.get_with_generation(key)
+
+    async def set(self, key: str, value: Buffer) -> None:
+        self.store.set(key, value)
+
+    async def set_if(self, key: str, value: Buffer, generation: Generation | None) -> Generation:
+        return self.store.set_if(key, value, generation)
+
+    async def delete(self, key: str) -> None:
+        self.store.delete(key)
+
+    async def delete_if(self, key: str, generation: Generation) -> None:
+        self.store.delete_if(key, generation)
+
+    async def delete_prefix(self, prefix: str) -> None:
+        self.store.delete_prefix(prefix)
+
+    async def list(self, prefix: str) -> Keys:
+        return list(self.store.list(prefix))
+
+    async def list_children(self, prefix: str) -> Children:
+        return self.store.list_children(prefix)
+
+    async def size(self, key: str) -> int | None:
+        return self.store.size(key)
+
+    def lock(self, key: str) -> ThreadLock:
+        return ThreadLock((self.store.origin, key))
+
+    async def compute(self, function: Callable[..., T], *args: Any) -> T:
+        return function(*args)
+
+    async def for_each(self, work: Work, steps: Iterator[Any], count: int, nbytes: int) -> None:
+        threads = _threads_worth(count, nbytes)
+        if threads > 1:
+            _for_each_in_threads(work, steps, threads, self._stop)
+        else:
+            await work(steps if self._stop is None else _until(self._stop, steps))
+
+
+class ThreadLock:
+    """A chunk lock that blocks the calling thread; an async context manager only in form."""
+
+    __slots__ = ("_name",)
+
+    def __init__(self, name: tuple[str, str]) -> None:
+        self._name = name
+
+    async def __aenter__(self) -> None:
+        permits = process().permits
+        if permits.try_acquire(self._name):
+            return
+        handed_over = threading.Event()
+        waiter = Waiter(handed_over.set)
+        if permits.acquire_or_wait(self._name, 1, waiter):
+            return
+        try:
+            handed_over.wait()
+        except BaseException:  # Ctrl-C
+            permits.abandon(self._name, waiter)
+            raise
+
+    async def __aexit__(self, *exc: object) -> None:
+        process().permits.release(self._name)
+
+
+def _threads_worth(count: int, nbytes: int) -> int:
+    settings = config.get()
+    if count < 2 or nbytes < settings.threaded_chunk_bytes:
+        return 1
+    return min(count, settings.threads or process().cores)
+
+
+def _until(stop: threading.Event, steps: Iterator[T]) -> Iterator[T]:
+    for step in steps:
+        if stop.is_set():
+            raise Stopped
+        yield step
+
+
+class _SharedSteps:
+    """One iterator of steps for several threads, and the first error of any of them."""
+
+    def __init__(self, steps: Iterator[Any], stop: threading.Event | None) -> None:
+        self._steps = steps
+        self._mutex = threading.Lock()
+        self._stop = stop
+        self._stopped = False
+        self.error: BaseException | None = None
+
+    def fail(self, error: BaseException) -> None:
+        with self._mutex:
+            self.error = self.error or error
+            self._stopped = True
+
+    def __iter__(self) -> Iterator[Any]:
+        while not self._stopped:
+            if self._stop is not None and self._stop.is_set():
+                raise Stopped
+            with self._mutex:
+                step = list(islice(self._steps, 1))
+            if not step:
+                return
+            yield step[0]
+
+
+def _for_each_in_threads(
+    work: Work, steps: Iterator[Any], threads: int, stop: threading.Event | None
+) -> None:
+    """The caller's thread is one of the workers, so a busy pool slows it down but never blocks it."""
+    shared = _SharedSteps(steps, stop)
+
+    def run() -> None:
+        try:
+            drive(work(iter(shared)))  # type: ignore[arg-type]
+        except BaseException as error:
+            shared.fail(error)
+
+    helpers = [process().pool().submit(run) for _ in range(threads - 1)]
+    run()
+    for helper in helpers:
+        if not helper.cancel():
+            helper.result()
+    if shared.error is not None:
+        raise shared.error

@@ -1,0 +1,83 @@
+"""All process-global state of azarr, in one place, with one fork hook.
+
+Threads and event loops do not survive a fork, and locks may be held by threads that are gone: the
+child starts with fresh ones. Nothing is started before it is needed.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from azarr.engine._permits import Permits
+
+if TYPE_CHECKING:
+    from anyio.from_thread import BlockingPortal
+
+
+class Process:
+    """What one process has: permits, a thread pool, and one background event loop."""
+
+    def __init__(self) -> None:
+        self.permits = Permits()
+        self._mutex = Lock()
+        self._pool: ThreadPoolExecutor | None = None
+        self._portal: BlockingPortal | None = None
+        self._exit = ExitStack()
+
+    @property
+    def cores(self) -> int:
+        """Processors this process may run on."""
+        return (
+            len(os.sched_getaffinity(0))
+            if hasattr(os, "sched_getaffinity")
+            else os.cpu_count() or 1
+        )
+
+    def pool(self) -> ThreadPoolExecutor:
+        """Threads that help the calling thread with decoding and encoding."""
+        if self._pool is None:
+            with self._mutex:
+                if self._pool is None:
+                    self._pool = ThreadPoolExecutor(self.cores, thread_name_prefix="azarr")
+        return self._pool
+
+    def portal(self) -> BlockingPortal:
+        """The background event loop that blocking calls use for stores that are only async."""
+        if self._portal is None:
+            from anyio.from_thread import start_blocking_portal
+
+            with self._mutex:
+                if self._portal is None:
+                    self._portal = self._exit.enter_context(start_blocking_portal("asyncio"))
+        return self._portal
+
+    def close(self) -> None:
+        """Stop the event loop; pool threads are joined by `concurrent.futures` itself."""
+        self._exit.close()
+
+
+_current = Process()
+
+
+def process() -> Process:
+    """The state of this process."""
+    return _current
+
+
+def _start_afresh() -> None:
+    global _current
+    _current = Process()
+
+
+def _close() -> None:
+    _current.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_afresh)
+atexit.register(_close)

@@ -1,0 +1,67 @@
+"""What the core may await. The core knows this interface and nothing of threads or event loops."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+from azarr.stores import Store
+from azarr.typing import Buffer, ByteRange, Generation
+
+T = TypeVar("T")
+# In the classes below `list` and `set` are methods.
+Buffers: TypeAlias = list[Buffer]
+Keys: TypeAlias = list[str]
+Children: TypeAlias = tuple[list[str], list[str]]
+
+Work: TypeAlias = Callable[[Iterator[Any]], Awaitable[None]]
+"""A worker: pulls steps from the iterator it is given, until there are no more."""
+
+
+class Runtime(Protocol):
+    """Carries out what the core asks for: requests to one store, computation, concurrency.
+
+    The request methods are those of the store, with the same contracts and errors.
+    """
+
+    @property
+    def store(self) -> Store: ...
+
+    async def get(self, key: str) -> Buffer | None: ...
+
+    async def get_ranges(self, key: str, ranges: Sequence[ByteRange]) -> Buffers | None: ...
+
+    async def get_with_generation(self, key: str) -> tuple[Buffer | None, Generation | None]: ...
+
+    async def set(self, key: str, value: Buffer) -> None: ...
+
+    async def set_if(
+        self, key: str, value: Buffer, generation: Generation | None
+    ) -> Generation: ...
+
+    async def delete(self, key: str) -> None: ...
+
+    async def delete_if(self, key: str, generation: Generation) -> None: ...
+
+    async def delete_prefix(self, prefix: str) -> None: ...
+
+    async def list(self, prefix: str) -> Keys: ...
+
+    async def list_children(self, prefix: str) -> Children: ...
+
+    async def size(self, key: str) -> int | None: ...
+
+    def lock(self, key: str) -> AbstractAsyncContextManager[None]:
+        """The right to change a key, one holder at a time in the whole process."""
+
+    async def compute(self, function: Callable[..., T], *args: Any) -> T:
+        """Run a pure function that decodes or encodes a whole chunk, where it blocks nobody."""
+
+    async def for_each(self, work: Work, steps: Iterator[Any], count: int, nbytes: int) -> None:
+        """Let workers pull steps until there are none, as many at once as is worthwhile.
+
+        Args:
+            count: how many steps there are.
+            nbytes: decoded bytes of one step.
+        """

@@ -1,0 +1,31 @@
+"""What every format's module offers to `documents`: the columns of its table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from azarr.model.chunk_keys import Separator
+from azarr.model.metadata import ArrayMetadata, GroupMetadata
+from azarr.typing import Buffer
+
+Node: TypeAlias = ArrayMetadata | GroupMetadata
+Documents: TypeAlias = Mapping[str, Buffer | None]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFormat:
+    """One format.
+
+    Attributes:
+        names: the documents that a node may have.
+        parse: documents, path and the separator of chunk keys where none is named, to metadata.
+        node_documents: everything to write for a node.
+        attribute_documents: what to write when only attributes changed; None: delete it.
+    """
+
+    names: tuple[str, ...]
+    parse: Callable[[Documents, str, Separator], Node | None]
+    node_documents: Callable[[Node], dict[str, bytes]]
+    attribute_documents: Callable[[Node], dict[str, bytes | None]]

@@ -1,0 +1,61 @@
+"""A node's documents to metadata and back: the one place that knows which formats there are."""
+
+from __future__ import annotations
+
+from azarr.errors import MetadataError
+from azarr.model import zarr_v2, zarr_v3
+from azarr.model._node_format import Documents, Node, NodeFormat
+from azarr.model._show import show
+from azarr.model.chunk_keys import Separator
+from azarr.typing import ZarrFormat
+
+# In the order of preference where a node has documents of several formats.
+_FORMATS: dict[ZarrFormat, NodeFormat] = {3: zarr_v3.FORMAT, 2: zarr_v2.FORMAT}
+
+
+def document_keys(zarr_format: ZarrFormat | None = None) -> tuple[str, ...]:
+    """The names of the documents to ask for at a node, all at once; None: of every format.
+
+    Example:
+        >>> document_keys(2)
+        ('.zarray', '.zgroup', '.zattrs')
+    """
+    if zarr_format is not None:
+        return _format(zarr_format).names
+    return tuple(name for node_format in _FORMATS.values() for name in node_format.names)
+
+
+def parse_node(documents: Documents, path: str, *, v2_separator: Separator = ".") -> Node | None:
+    """The array or group that a node's documents describe; None: they are all missing.
+
+    Args:
+        documents: name to bytes, or to None where the store says that it is missing.
+        path: of the node; for error messages.
+        v2_separator: of a v2 array whose document names none ("/" in old nested stores).
+
+    A v3 document is preferred to v2 ones. Raises MetadataError naming path, document, field, value
+    and what was allowed; nothing else, whatever the bytes are.
+    """
+    for node_format in _FORMATS.values():
+        node = node_format.parse(documents, path, v2_separator)
+        if node is not None:
+            return node
+    return None
+
+
+def node_documents(metadata: Node) -> dict[str, bytes]:
+    """Every document to write for a node: name to bytes."""
+    return _format(metadata.zarr_format).node_documents(metadata)
+
+
+def attribute_documents(metadata: Node) -> dict[str, bytes | None]:
+    """Only the documents that hold attributes: name to bytes, or to None to delete it."""
+    return _format(metadata.zarr_format).attribute_documents(metadata)
+
+
+def _format(zarr_format: ZarrFormat) -> NodeFormat:
+    if zarr_format not in _FORMATS:
+        raise MetadataError(
+            f"zarr_format is {show(zarr_format)}; expected one of {', '.join(map(repr, _FORMATS))}"
+        )
+    return _FORMATS[zarr_format]

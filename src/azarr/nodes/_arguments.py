@@ -1,0 +1,252 @@
+"""The arguments of the creation functions -> `ArrayMetadata`. Pure; refuses what contradicts itself."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from azarr.codecs import compile_pipeline, default_codecs, spec_of
+from azarr.errors import MetadataError, UsageError
+from azarr.model import ArrayMetadata, ChunkKeyEncoding, CodecSpec, DataType, RegularGrid
+from azarr.typing import JSON, Shape, ZarrFormat
+
+
+class Auto:
+    """The default of an argument whose `None` means something else."""
+
+    def __repr__(self) -> str:
+        return "'auto'"
+
+
+AUTO: Any = Auto()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArrayArguments:
+    """What a user can say about a new array; what is left out is decided by `metadata()`.
+
+    `compressor` and `object_codec` are the spelling of zarr 2 (one compressor, an object codec among
+    the filters); `compressors` and `serializer` that of Zarr v3.
+    """
+
+    shape: int | Sequence[int]
+    dtype: Any = None
+    chunks: Any = True
+    shards: Any = None
+    compressor: Any = AUTO
+    compressors: Any = AUTO
+    filters: Any = AUTO
+    serializer: Any = AUTO
+    object_codec: Any = None
+    fill_value: Any = 0
+    order: str | None = None
+    dimension_separator: str | None = None
+    dimension_names: Iterable[str | None] | None = None
+    chunk_key_encoding: Any = None
+    attributes: Mapping[str, JSON] | None = None
+
+    def metadata(self, zarr_format: ZarrFormat) -> ArrayMetadata:
+        """The metadata of the array in a format.
+
+        Raises:
+            MetadataError, UsageError: an argument is unknown, impossible, or contradicts another.
+        """
+        shape = normalize_shape(self.shape)
+        data_type = DataType.of(
+            np.dtype("f8") if self.dtype is None else self.dtype, self.object_codec
+        )
+        if self.shards is not None:
+            raise MetadataError("shards: writing sharded arrays is not supported yet")
+        order = _order(self.order)
+        filters, serializer, compressors = self._codecs(data_type, zarr_format)
+        if order == "F" and zarr_format == 3 and len(shape) > 1:
+            transpose = CodecSpec("transpose", {"order": [*reversed(range(len(shape)))]})
+            filters = (transpose, *filters)
+        metadata = ArrayMetadata(
+            zarr_format=zarr_format,
+            shape=shape,
+            data_type=data_type,
+            chunk_grid=RegularGrid(normalize_chunks(self.chunks, shape, data_type.itemsize)),
+            chunk_key_encoding=self._key_encoding(zarr_format),
+            fill_value=self._fill_value(data_type, zarr_format),
+            order=order if zarr_format == 2 else "C",
+            filters=filters,
+            serializer=serializer,
+            compressors=compressors,
+            dimension_names=self._dimension_names(zarr_format),
+            attributes=dict(self.attributes or {}),
+        )
+        compile_pipeline(metadata)
+        return metadata
+
+    def _codecs(
+        self, data_type: DataType, zarr_format: ZarrFormat
+    ) -> tuple[tuple[CodecSpec, ...], CodecSpec | None, tuple[CodecSpec, ...]]:
+        filters, serializer, compressors = default_codecs(data_type, zarr_format)
+        if self.compressor is not AUTO and self.compressors is not AUTO:
+            raise UsageError("compressor and compressors contradict each other: give one of them")
+        given = self.compressors if self.compressors is not AUTO else self.compressor
+        if given is not AUTO and given != "auto" and given != "default":
+            compressors = _specs(given, zarr_format)
+        if self.filters is not AUTO and self.filters != "auto":
+            filters = _merged_filters(filters, _specs(self.filters, zarr_format), data_type)
+        if self.serializer is not AUTO and self.serializer != "auto":
+            serializer = spec_of(self.serializer, zarr_format)
+        if self.object_codec is not None and data_type.is_object:
+            spec = spec_of(self.object_codec, zarr_format)
+            if zarr_format == 2 and spec not in filters:
+                filters = (spec, *(f for f in filters if f not in default_codecs(data_type, 2)[0]))
+        return filters, serializer, compressors
+
+    def _fill_value(self, data_type: DataType, zarr_format: ZarrFormat) -> Any:
+        value = self.fill_value
+        if value is AUTO or (isinstance(value, (int, np.integer)) and value == 0):
+            return _zero(data_type)
+        if value is None and zarr_format == 3:
+            return _zero(data_type)
+        return data_type.cast_fill(value)
+
+    def _key_encoding(self, zarr_format: ZarrFormat) -> ChunkKeyEncoding:
+        given = self.chunk_key_encoding
+        if isinstance(given, ChunkKeyEncoding):
+            return given
+        name = "default" if zarr_format == 3 else "v2"
+        separator = self.dimension_separator
+        if isinstance(given, Mapping):
+            name = given.get("name", name)
+            configuration = given.get("configuration", given)
+            separator = configuration.get("separator", separator)
+        elif given is not None:
+            name = given
+        if separator is None:
+            separator = "/" if name == "default" else "."
+        if separator not in (".", "/"):
+            raise MetadataError(f"dimension_separator {separator!r}: '.' and '/' are allowed")
+        if name not in ("default", "v2") or (zarr_format == 2 and name != "v2"):
+            raise MetadataError(f"chunk_key_encoding {name!r}: 'default' and 'v2' are allowed")
+        return ChunkKeyEncoding(name, separator)  # type: ignore[arg-type]
+
+    def _dimension_names(self, zarr_format: ZarrFormat) -> tuple[str | None, ...] | None:
+        if self.dimension_names is None:
+            return None
+        if zarr_format != 3:
+            raise UsageError(f"dimension_names need zarr_format=3, not {zarr_format!r}")
+        return tuple(self.dimension_names)
+
+    def with_data(self, data: Any) -> ArrayArguments:
+        """The same, with shape and data type taken from `data` where they were not given."""
+        return replace(
+            self,
+            shape=data.shape if self.shape is None else self.shape,
+            dtype=data.dtype if self.dtype is None else self.dtype,
+        )
+
+
+def _order(order: str | None) -> Any:
+    if order is None:
+        return "C"
+    if order not in ("C", "F"):
+        raise UsageError(f"order {order!r}: 'C' and 'F' are allowed")
+    return order
+
+
+def _specs(codecs: Any, zarr_format: ZarrFormat) -> tuple[CodecSpec, ...]:
+    if codecs is None:
+        return ()
+    many = codecs if isinstance(codecs, (list, tuple)) else (codecs,)
+    return tuple(spec_of(codec, zarr_format) for codec in many)
+
+
+def _merged_filters(
+    default: tuple[CodecSpec, ...], given: tuple[CodecSpec, ...], data_type: DataType
+) -> tuple[CodecSpec, ...]:
+    """Given filters replace the default ones, but an object array keeps its object codec first."""
+    if (
+        not data_type.is_object
+        or not default
+        or any(spec.name == default[0].name for spec in given)
+    ):
+        return given
+    return (*default, *given)
+
+
+def _zero(data_type: DataType) -> Any:
+    if data_type.is_object:
+        return {"string": "", "bytes": b""}.get(data_type.element or "")
+    return np.zeros((), data_type.dtype)[()]
+
+
+def normalize_shape(shape: Any) -> Shape:
+    """A tuple of non-negative integers.
+
+    Raises:
+        UsageError: missing, negative, or not integers.
+    """
+    if shape is None:
+        raise UsageError("shape is missing: give shape, or data to take it from")
+    lengths = shape if isinstance(shape, Iterable) else (shape,)
+    try:
+        result = tuple(operator.index(length) for length in lengths)
+    except TypeError:
+        raise UsageError(f"shape {shape!r}: integers are needed") from None
+    if any(length < 0 for length in result):
+        raise UsageError(f"shape {shape!r}: lengths must not be negative")
+    return result
+
+
+def normalize_chunks(chunks: Any, shape: Shape, itemsize: int) -> Shape:
+    """A chunk length per dimension.
+
+    True, None or "auto": guessed; False: one chunk; an integer: for every dimension; a tuple shorter
+    than the shape, and entries -1 or None: the whole dimension.
+
+    Raises:
+        UsageError: more entries than dimensions, or an entry that is no positive integer.
+    """
+    if chunks is None or chunks is True or (isinstance(chunks, str) and chunks == "auto"):
+        return guess_chunks(shape, itemsize)
+    if chunks is False:
+        return tuple(max(length, 1) for length in shape)
+    given = tuple(chunks) if isinstance(chunks, Iterable) else (chunks,) * len(shape)
+    if len(given) > len(shape):
+        raise UsageError(f"chunks {chunks!r}: the array has {len(shape)} dimensions")
+    given += (None,) * (len(shape) - len(given))
+    result = []
+    for chunk, length in zip(given, shape, strict=True):
+        if chunk is None or (isinstance(chunk, (int, np.integer)) and chunk == -1):
+            result.append(max(length, 1))
+            continue
+        try:
+            result.append(operator.index(chunk))
+        except TypeError:
+            raise UsageError(f"chunks {chunks!r}: integers are needed") from None
+        if result[-1] < 1:
+            raise UsageError(f"chunks {chunks!r}: chunk lengths must be at least 1")
+    return tuple(result)
+
+
+def guess_chunks(shape: Shape, itemsize: int) -> Shape:
+    """A chunk shape of 128 KiB to 64 MiB, larger for larger arrays.
+
+    The rule of h5py and zarr 2, so that the same call makes the same chunks: the target size doubles
+    with every factor of ten in the array's size above 1 MiB, from 256 KiB; the axes are halved in
+    turn until a chunk is within half of the target.
+    """
+    base, smallest, largest = 256 * 1024, 128 * 1024, 64 * 1024 * 1024
+    typesize = max(itemsize, 1)
+    chunks = [float(max(length, 1)) for length in shape]
+    size = math.prod(chunks) * typesize
+    target = min(max(base * 2 ** math.log10(size / 2**20), smallest), largest)
+    axis = 0
+    while True:
+        nbytes = math.prod(chunks) * typesize
+        close = nbytes < target or abs(nbytes - target) / target < 0.5
+        if (close and nbytes < largest) or math.prod(chunks) == 1:
+            return tuple(int(chunk) for chunk in chunks)
+        chunks[axis % len(chunks)] = math.ceil(chunks[axis % len(chunks)] / 2)
+        axis += 1

@@ -1,0 +1,88 @@
+"""What can be done with an array, as operations: planned and checked, not yet carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from azarr.engine import ArrayState, Operation, Runtime, decoded_bytes, read, write
+from azarr.indexing import (
+    Selection,
+    basic_selection,
+    block_selection,
+    bracket_selection,
+    checked_fields,
+    coordinate_selection,
+    field_dtype,
+    mask_selection,
+    orthogonal_selection,
+    split_fields,
+)
+from azarr.nodes._values import check_writable, output_array, value_array
+from azarr.plan import plan_selection
+
+Fields = str | Sequence[str] | None
+
+
+def get_bracket(array: ArrayState, selection: Any) -> Operation[Any]:
+    """What `array[selection]` reads."""
+    fields, indices = split_fields(selection)
+    return get(array, bracket_selection(indices, array.metadata.shape), fields)
+
+
+def set_bracket(array: ArrayState, selection: Any, value: Any) -> Operation[None]:
+    """What `array[selection] = value` writes."""
+    fields, indices = split_fields(selection)
+    return set_(array, bracket_selection(indices, array.metadata.shape), value, fields)
+
+
+def select(array: ArrayState, kind: str, selection: Any) -> Selection:
+    """A selection of one named kind, normalized."""
+    metadata = array.metadata
+    if kind == "block":
+        return block_selection(selection, metadata.shape, metadata.chunk_shape)
+    return _KINDS[kind](selection, metadata.shape)
+
+
+_KINDS: dict[str, Any] = {
+    "basic": basic_selection,
+    "orthogonal": orthogonal_selection,
+    "coordinate": coordinate_selection,
+    "mask": mask_selection,
+}
+
+
+def get(
+    array: ArrayState, selection: Selection, fields: Fields = None, out: Any = None
+) -> Operation[Any]:
+    """Read a selection into `out` or into new memory; a selection of one element gives a scalar."""
+    metadata = array.metadata
+    names = checked_fields(fields, metadata.dtype)
+    plan = plan_selection(selection, metadata.shape, metadata.chunk_grid)
+    dtype = metadata.dtype if names is None else field_dtype(names, metadata.dtype)
+    result = output_array(out, plan.shape, dtype, metadata.order)
+
+    async def body(runtime: Runtime) -> Any:
+        if plan.count:
+            await read(runtime, array, plan, result, names)
+        return result if out is not None or plan.shape else result[()]
+
+    return Operation(array.chunk_store, body, plan.count, decoded_bytes(plan, array))
+
+
+def set_(
+    array: ArrayState, selection: Selection, value: Any, fields: Fields = None
+) -> Operation[None]:
+    """Write a value, broadcast like NumPy, to a selection."""
+    metadata = array.metadata
+    check_writable(array.read_only, array.name)
+    names = checked_fields(fields, metadata.dtype)
+    plan = plan_selection(selection, metadata.shape, metadata.chunk_grid)
+    dtype = metadata.dtype if names is None else field_dtype(names, metadata.dtype)
+    values = value_array(value, dtype, plan.shape)
+
+    async def body(runtime: Runtime) -> None:
+        if plan.count:
+            await write(runtime, array, plan, values, names)
+
+    return Operation(array.chunk_store, body, plan.count, decoded_bytes(plan, array))

@@ -1,0 +1,143 @@
+"""The awaitable array: the names of `Array`, each to be awaited."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from azarr.engine import run_async
+from azarr.nodes import _array_operations as operations
+from azarr.nodes._arguments import ArrayArguments
+from azarr.nodes._array import Array
+from azarr.nodes._array_operations import Fields
+from azarr.nodes._attributes import AsyncAttributes
+from azarr.nodes._facade import ArrayFacade
+from azarr.nodes._indexers import AsyncIndexer
+from azarr.nodes._node_operations import open_array, place
+from azarr.typing import NDArray
+
+
+class AsyncArray(ArrayFacade):
+    """An open array whose reads and writes are awaited, under asyncio and trio.
+
+    The event loop is never blocked for long: work on blocking stores happens in a worker thread, one
+    hop per operation. Cancelling stops before the next request and leaves no task behind.
+
+    Example:
+        >>> import anyio
+        >>> import azarr.aio
+        >>> async def main():
+        ...     array = await azarr.aio.zeros((4, 6), chunks=(2, 3), dtype="i4")
+        ...     await array.setitem((1, slice(2, 5)), 7)
+        ...     return await array.getitem(1)
+        >>> anyio.run(main)
+        array([0, 0, 7, 7, 7, 0], dtype=int32)
+    """
+
+    @classmethod
+    async def open(
+        cls, store: Any, path: str | None = None, read_only: bool = False, chunk_store: Any = None
+    ) -> AsyncArray:
+        """Open an array that exists; the arguments are those of `Array`."""
+        at = place(store, path, read_only=read_only, chunk_store=chunk_store)
+        arguments = ArrayArguments(shape=None)  # type: ignore[arg-type]
+        return cls._of(await run_async(open_array(at, "r", arguments)))  # type: ignore[no-any-return]
+
+    @property
+    def blocking(self) -> Array:
+        """The blocking facade of the same array; no I/O."""
+        return Array._of(self._state)  # type: ignore[no-any-return]
+
+    @property
+    def attrs(self) -> AsyncAttributes:
+        """The user attributes."""
+        return AsyncAttributes(self)
+
+    @property
+    def oindex(self) -> AsyncIndexer:
+        """Orthogonal selections: `await array.oindex.getitem(...)`."""
+        return AsyncIndexer(self, "orthogonal")
+
+    @property
+    def vindex(self) -> AsyncIndexer:
+        """Coordinate and mask selections: `await array.vindex.getitem(...)`."""
+        return AsyncIndexer(self, "coordinate")
+
+    @property
+    def blocks(self) -> AsyncIndexer:
+        """Selections of whole chunks: `await array.blocks.getitem(...)`."""
+        return AsyncIndexer(self, "block")
+
+    async def getitem(self, selection: Any) -> Any:
+        """Await what `Array.__getitem__` returns."""
+        return await run_async(operations.get_bracket(self._state, selection))
+
+    async def setitem(self, selection: Any, value: Any) -> None:
+        """Await what `Array.__setitem__` does."""
+        await run_async(operations.set_bracket(self._state, selection, value))
+
+    async def get_basic_selection(
+        self, selection: Any = Ellipsis, out: NDArray | None = None, fields: Fields = None
+    ) -> Any:
+        """Await `Array.get_basic_selection`."""
+        return await self._get("basic", selection, out, fields)
+
+    async def set_basic_selection(self, selection: Any, value: Any, fields: Fields = None) -> None:
+        """Await `Array.set_basic_selection`."""
+        await self._set("basic", selection, value, fields)
+
+    async def get_orthogonal_selection(
+        self, selection: Any, out: NDArray | None = None, fields: Fields = None
+    ) -> Any:
+        """Await `Array.get_orthogonal_selection`."""
+        return await self._get("orthogonal", selection, out, fields)
+
+    async def set_orthogonal_selection(
+        self, selection: Any, value: Any, fields: Fields = None
+    ) -> None:
+        """Await `Array.set_orthogonal_selection`."""
+        await self._set("orthogonal", selection, value, fields)
+
+    async def get_coordinate_selection(
+        self, selection: Any, out: NDArray | None = None, fields: Fields = None
+    ) -> Any:
+        """Await `Array.get_coordinate_selection`."""
+        return await self._get("coordinate", selection, out, fields)
+
+    async def set_coordinate_selection(
+        self, selection: Any, value: Any, fields: Fields = None
+    ) -> None:
+        """Await `Array.set_coordinate_selection`."""
+        await self._set("coordinate", selection, value, fields)
+
+    async def get_mask_selection(
+        self, selection: Any, out: NDArray | None = None, fields: Fields = None
+    ) -> Any:
+        """Await `Array.get_mask_selection`."""
+        return await self._get("mask", selection, out, fields)
+
+    async def set_mask_selection(self, selection: Any, value: Any, fields: Fields = None) -> None:
+        """Await `Array.set_mask_selection`."""
+        await self._set("mask", selection, value, fields)
+
+    async def get_block_selection(
+        self, selection: Any = Ellipsis, out: NDArray | None = None, fields: Fields = None
+    ) -> Any:
+        """Await `Array.get_block_selection`."""
+        return await self._get("block", selection, out, fields)
+
+    async def set_block_selection(self, selection: Any, value: Any, fields: Fields = None) -> None:
+        """Await `Array.set_block_selection`."""
+        await self._set("block", selection, value, fields)
+
+    async def _get(self, kind: str, selection: Any, out: NDArray | None, fields: Fields) -> Any:
+        state = self._state
+        chosen = operations.select(state, kind, selection)
+        return await run_async(operations.get(state, chosen, fields, out))
+
+    async def _set(self, kind: str, selection: Any, value: Any, fields: Fields) -> None:
+        state = self._state
+        chosen = operations.select(state, kind, selection)
+        await run_async(operations.set_(state, chosen, value, fields))
+
+
+Array._twin = AsyncArray

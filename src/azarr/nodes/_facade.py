@@ -1,0 +1,207 @@
+"""What the blocking and the awaitable facade of a node share: its state, and everything without I/O."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import prod
+from typing import Any, ClassVar, Generic, TypeVar
+
+import numpy as np
+
+from azarr.codecs import numcodec_of
+from azarr.engine import ArrayState, GroupState, Metadata
+from azarr.stores import Store
+from azarr.typing import Shape, ZarrFormat
+
+S = TypeVar("S", ArrayState, GroupState)
+
+
+class NodeFacade(Generic[S]):
+    """Properties of every node."""
+
+    _state: S
+    _twin: ClassVar[Any]
+    """The awaitable class of a blocking one; set where that class is defined, which knows both."""
+
+    @classmethod
+    def _of(cls, state: S) -> Any:
+        """A facade over a state, without I/O."""
+        facade = cls.__new__(cls)
+        facade._state = state
+        return facade
+
+    def _adopt(self, metadata: Metadata) -> None:
+        """Take over metadata that this object has just written or read."""
+        self._state = replace(self._state, metadata=metadata)
+
+    @property
+    def store(self) -> Store:
+        """The store that holds the node's documents."""
+        return self._state.store
+
+    @property
+    def path(self) -> str:
+        """The path in the store, "" for the root."""
+        return self._state.path
+
+    @property
+    def name(self) -> str:
+        """The path as h5py spells it, with a leading slash."""
+        return self._state.name
+
+    @property
+    def basename(self) -> str:
+        """The last segment of the name, "" for the root."""
+        return self._state.path.rsplit("/", 1)[-1]
+
+    @property
+    def read_only(self) -> bool:
+        """Whether writing through this object is refused."""
+        return self._state.read_only
+
+    @property
+    def zarr_format(self) -> ZarrFormat:
+        """The format the node is stored in."""
+        return self._state.metadata.zarr_format
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        mine, theirs = self._state, other._state  # type: ignore[attr-defined]
+        return bool(
+            mine.store == theirs.store
+            and mine.path == theirs.path
+            and mine.read_only == theirs.read_only
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # equal nodes may change
+
+    def __getstate__(self) -> S:
+        return self._state
+
+    def __setstate__(self, state: S) -> None:
+        self._state = state
+
+
+class ArrayFacade(NodeFacade[ArrayState]):
+    """Properties of every array; all of them are known without asking the store."""
+
+    @property
+    def metadata(self) -> Any:
+        """The array's metadata, independent of its format."""
+        return self._state.metadata
+
+    @property
+    def chunk_store(self) -> Store:
+        """The store that holds the chunks."""
+        return self._state.chunk_store
+
+    @property
+    def shape(self) -> Shape:
+        """The length of each dimension."""
+        return self._state.metadata.shape
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return len(self._state.metadata.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The NumPy data type of the elements."""
+        return self._state.metadata.dtype
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one element in memory."""
+        return self.dtype.itemsize
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all elements in memory, uncompressed."""
+        return self.size * self.itemsize
+
+    @property
+    def chunks(self) -> Shape:
+        """The length of each dimension of a chunk."""
+        return self._state.metadata.chunk_shape
+
+    @property
+    def cdata_shape(self) -> Shape:
+        """The number of chunks along each dimension."""
+        return self._state.metadata.chunk_counts or (1,)
+
+    @property
+    def nchunks(self) -> int:
+        """The number of chunks, stored or not."""
+        return prod(self.cdata_shape)
+
+    @property
+    def fill_value(self) -> Any:
+        """What elements hold that were never written; None: undefined, read as zeros."""
+        return self._state.metadata.fill_value
+
+    @property
+    def order(self) -> str:
+        """The layout of elements inside a chunk: "C" row-major, "F" column-major."""
+        metadata = self._state.metadata
+        reverse = [*reversed(range(metadata.ndim))]
+        first = metadata.filters[0] if metadata.filters else None
+        if first is not None and first.name == "transpose" and metadata.ndim > 1:
+            order = first.configuration.get("order")
+            return "F" if order in (reverse, "F") else "C"
+        return metadata.order
+
+    @property
+    def filters(self) -> Any:
+        """The filters, as numcodecs objects where they have one; None if there are none."""
+        return [numcodec_of(spec) for spec in self._state.metadata.filters] or None
+
+    @property
+    def compressor(self) -> Any:
+        """The first compressor as a numcodecs object; None: chunks are not compressed."""
+        compressors = self._state.metadata.compressors
+        return numcodec_of(compressors[0]) if compressors else None
+
+    @property
+    def compressors(self) -> tuple[Any, ...]:
+        """All codecs from bytes to bytes, in the order of encoding."""
+        return tuple(numcodec_of(spec) for spec in self._state.metadata.compressors)
+
+    @property
+    def dimension_names(self) -> tuple[str | None, ...] | None:
+        """The names of the dimensions, where the metadata has them."""
+        return self._state.metadata.dimension_names
+
+    @property
+    def write_empty_chunks(self) -> bool:
+        """Whether chunks of nothing but the fill value are stored."""
+        return self._state.write_empty_chunks
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of unsized object")
+        return self.shape[0]
+
+    def __repr__(self) -> str:
+        name = f" {self.name}" if self.path else ""
+        mode = " read-only" if self.read_only else ""
+        return f"<azarr.{type(self).__name__}{name} {self.shape} {self.dtype}{mode}>"
+
+
+class GroupFacade(NodeFacade[GroupState]):
+    """Properties of every group."""
+
+    @property
+    def metadata(self) -> Any:
+        """The group's metadata, independent of its format."""
+        return self._state.metadata
+
+    def __repr__(self) -> str:
+        mode = " read-only" if self.read_only else ""
+        return f"<azarr.{type(self).__name__} {self.name!r}{mode}>"

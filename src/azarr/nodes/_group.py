@@ -1,0 +1,158 @@
+"""The blocking group: a mapping of names to arrays and groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, MutableMapping
+from typing import Any
+
+from azarr.engine import ArrayState, GroupState, run
+from azarr.nodes import _node_operations as operations
+from azarr.nodes._arguments import AUTO, ArrayArguments
+from azarr.nodes._array import Array
+from azarr.nodes._attributes import Attributes
+from azarr.nodes._facade import GroupFacade
+
+
+class Group(GroupFacade, MutableMapping[str, Any]):
+    """An open group.
+
+    Args:
+        store: a store, a path, a URL, or a mapping, that holds a group.
+        path: the group's path in the store.
+        read_only: refuse writes through this object and its members.
+
+    Raises:
+        GroupNotFoundError: there is no group.
+
+    Example:
+        >>> import azarr
+        >>> root = azarr.create_group({})
+        >>> array = root.create_array("a/b", shape=(3,), dtype="i2")
+        >>> root["a"]
+        <azarr.Group '/a'>
+        >>> list(root["a"])
+        ['b']
+    """
+
+    def __init__(self, store: Any, path: str | None = None, read_only: bool = False) -> None:
+        self._state = run(
+            operations.open_group(operations.place(store, path, read_only=read_only), "r")
+        )
+
+    @property
+    def async_group(self) -> Any:
+        """The same group as an `AsyncGroup`; no I/O."""
+        return self._twin._of(self._state)
+
+    @property
+    def attrs(self) -> Attributes:
+        """The user attributes, a mutable mapping."""
+        return Attributes(self)
+
+    def __getitem__(self, path: str) -> Array | Group:
+        """Open a member, or a node further down: `group["a/b"]`. One round trip."""
+        return blocking_node(run(operations.get_child(self._state, path)))
+
+    def __setitem__(self, path: str, value: Any) -> None:
+        """Store an array-like as a new array, replacing what is there."""
+        self.create_array(path, data=value, overwrite=True)
+
+    def __delitem__(self, path: str) -> None:
+        """Delete a member and everything under it. Two round trips and the deletion."""
+        run(operations.delete_child(self._state, path))
+
+    def __contains__(self, path: object) -> bool:
+        return isinstance(path, str) and run(operations.contains_child(self._state, path))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(run(operations.list_children(self._state)))
+
+    def __len__(self) -> int:
+        return len(run(operations.list_children(self._state)))
+
+    def members(self) -> dict[str, Array | Group]:
+        """All nodes directly under the group, opened, by name. Two round trips for all of them."""
+        children = run(operations.list_children(self._state))
+        return {name: blocking_node(state) for name, state in children.items()}
+
+    def arrays(self) -> Iterator[tuple[str, Array]]:
+        """The arrays directly under the group, with their names."""
+        return ((name, node) for name, node in self.members().items() if isinstance(node, Array))
+
+    def groups(self) -> Iterator[tuple[str, Group]]:
+        """The groups directly under the group, with their names."""
+        return ((name, node) for name, node in self.members().items() if isinstance(node, Group))
+
+    def array_keys(self) -> Iterator[str]:
+        """The names of the arrays directly under the group."""
+        return (name for name, _ in self.arrays())
+
+    def group_keys(self) -> Iterator[str]:
+        """The names of the groups directly under the group."""
+        return (name for name, _ in self.groups())
+
+    def create_array(
+        self,
+        name: str,
+        *,
+        shape: Any = None,
+        dtype: Any = None,
+        data: Any = None,
+        chunks: Any = "auto",
+        shards: Any = None,
+        filters: Any = AUTO,
+        compressors: Any = AUTO,
+        serializer: Any = AUTO,
+        fill_value: Any = AUTO,
+        order: str | None = None,
+        attributes: Any = None,
+        dimension_names: Any = None,
+        chunk_key_encoding: Any = None,
+        overwrite: bool = False,
+        **kwargs: Any,
+    ) -> Array:
+        """Create an array under the group; the arguments are those of `azarr.create_array`.
+
+        Two round trips, whatever the depth of `name`.
+        """
+        arguments = ArrayArguments(
+            shape=shape,
+            dtype=dtype,
+            chunks=chunks,
+            shards=shards,
+            filters=filters,
+            compressors=compressors,
+            serializer=serializer,
+            fill_value=fill_value,
+            order=order,
+            attributes=attributes,
+            dimension_names=dimension_names,
+            chunk_key_encoding=chunk_key_encoding,
+            **kwargs,
+        )
+        at = operations.child_place(self._state, name)
+        return Array._of(run(operations.create_array(at, arguments, data, overwrite)))  # type: ignore[no-any-return]
+
+    def create_group(self, name: str, overwrite: bool = False, attributes: Any = None) -> Group:
+        """Create a group under the group. Two round trips."""
+        at = operations.child_place(self._state, name)
+        return Group._of(run(operations.create_group(at, attributes, overwrite)))  # type: ignore[no-any-return]
+
+    def require_group(self, name: str, overwrite: bool = False) -> Group:
+        """Open a group under the group, created if it does not exist."""
+        at = operations.child_place(self._state, name)
+        mode = "w" if overwrite else "a"
+        return Group._of(run(operations.open_group(at, mode)))  # type: ignore[no-any-return]
+
+    def __enter__(self) -> Group:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if hasattr(self.store, "close"):
+            self.store.close()
+
+
+def blocking_node(state: ArrayState | GroupState) -> Array | Group:
+    """The blocking facade of an open node."""
+    facade = Array if isinstance(state, ArrayState) else Group
+    return facade._of(state)  # type: ignore[no-any-return, arg-type]

@@ -1,0 +1,68 @@
+"""`oindex`, `vindex` and `blocks`: one small object per kind of selection, blocking and awaitable."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from azarr.engine import ArrayState, Operation, run, run_async
+from azarr.indexing import split_fields
+from azarr.nodes import _array_operations as operations
+
+
+class _Indexer:
+    """One kind of selection on one array."""
+
+    __slots__ = ("_array", "_kind")
+
+    def __init__(self, array: Any, kind: str) -> None:
+        self._array = array
+        self._kind = kind
+
+    def _get(self, selection: Any) -> Operation[Any]:
+        fields, indices = split_fields(selection)
+        state: ArrayState = self._array._state
+        return operations.get(state, self._select(state, indices), fields)
+
+    def _set(self, selection: Any, value: Any) -> Operation[None]:
+        fields, indices = split_fields(selection)
+        state: ArrayState = self._array._state
+        return operations.set_(state, self._select(state, indices), value, fields)
+
+    def _select(self, state: ArrayState, indices: Any) -> Any:
+        kind = self._kind
+        if kind == "coordinate" and _is_mask(indices):
+            kind = "mask"
+        return operations.select(state, kind, indices)
+
+
+class Indexer(_Indexer):
+    """Reads and writes with square brackets."""
+
+    __slots__ = ()
+
+    def __getitem__(self, selection: Any) -> Any:
+        return run(self._get(selection))
+
+    def __setitem__(self, selection: Any, value: Any) -> None:
+        run(self._set(selection, value))
+
+
+class AsyncIndexer(_Indexer):
+    """Reads and writes with `await indexer.getitem(...)` and `await indexer.setitem(...)`."""
+
+    __slots__ = ()
+
+    async def getitem(self, selection: Any) -> Any:
+        """What `array.<kind>[selection]` reads."""
+        return await run_async(self._get(selection))
+
+    async def setitem(self, selection: Any, value: Any) -> None:
+        """What `array.<kind>[selection] = value` writes."""
+        await run_async(self._set(selection, value))
+
+
+def _is_mask(indices: Any) -> bool:
+    mask = indices[0] if isinstance(indices, tuple) and len(indices) == 1 else indices
+    return not isinstance(mask, tuple) and np.asarray(mask).dtype == np.bool_

@@ -1,0 +1,347 @@
+"""Opening, creating, listing and deleting nodes, as operations: not yet carried out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from azarr import config
+from azarr.engine import (
+    ArrayState,
+    GroupState,
+    Metadata,
+    NodeState,
+    Operation,
+    Runtime,
+    create_node,
+    delete_node,
+    members,
+    open_node,
+    update_node,
+    write,
+)
+from azarr.errors import (
+    ArrayNotFoundError,
+    ContainsArrayError,
+    ContainsGroupError,
+    GroupNotFoundError,
+    NodeNotFoundError,
+    UsageError,
+)
+from azarr.indexing import basic_selection
+from azarr.model import ArrayMetadata, GroupMetadata
+from azarr.nodes._arguments import ArrayArguments
+from azarr.nodes._values import check_writable, value_array
+from azarr.plan import plan_selection
+from azarr.stores import Store, make_store
+from azarr.typing import JSON, ZarrFormat
+
+MODES = ("r", "r+", "a", "w", "w-", "x")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a node is or will be, and how it is opened.
+
+    Attributes:
+        zarr_format: the format asked for; None: as the parent group, else as configured.
+        write_empty_chunks: None: as configured.
+    """
+
+    store: Store
+    path: str = ""
+    chunk_store: Store | None = None
+    zarr_format: ZarrFormat | None = None
+    read_only: bool = False
+    write_empty_chunks: bool | None = None
+
+    @property
+    def name(self) -> str:
+        return f"'/{self.path}' in {self.store!r}"
+
+    def state(self, metadata: Metadata) -> ArrayState | GroupState:
+        """The state of the open node."""
+        read_only = self.read_only or self.store.read_only
+        if isinstance(metadata, GroupMetadata):
+            return GroupState(
+                store=self.store, path=self.path, metadata=metadata, read_only=read_only
+            )
+        write_empty = self.write_empty_chunks
+        return ArrayState(
+            store=self.store,
+            path=self.path,
+            metadata=metadata,
+            read_only=read_only,
+            chunk_store=self.chunk_store or self.store,
+            write_empty_chunks=config.get().write_empty_chunks
+            if write_empty is None
+            else write_empty,
+        )
+
+
+def place(
+    store: Any,
+    path: str | None = None,
+    *,
+    mode: str = "a",
+    chunk_store: Any = None,
+    zarr_format: ZarrFormat | None = None,
+    read_only: bool = False,
+    write_empty_chunks: bool | None = None,
+    storage_options: dict[str, Any] | None = None,
+) -> Place:
+    """A `Place` from what users write: a store, path, URL or mapping, and a mode.
+
+    Raises:
+        UsageError: an unknown mode or format, or something that is no store.
+    """
+    if mode not in MODES:
+        raise UsageError(f"mode {mode!r}: {', '.join(map(repr, MODES))} are allowed")
+    if zarr_format not in (None, 2, 3):
+        raise UsageError(f"zarr_format {zarr_format!r}: 2 and 3 are allowed")
+    read_only = read_only or mode == "r"
+    made = make_store(store, read_only=read_only, storage_options=storage_options)
+    chunks = None if chunk_store is None else make_store(chunk_store, read_only=read_only)
+    return Place(
+        store=made,
+        path=normalize_path(path),
+        chunk_store=chunks,
+        zarr_format=zarr_format,
+        read_only=read_only,
+        write_empty_chunks=write_empty_chunks,
+    )
+
+
+def normalize_path(path: str | None) -> str:
+    """A node's path without slashes at its ends or doubled inside.
+
+    Raises:
+        UsageError: a segment is "." or "..", which could climb out of the root.
+    """
+    parts = [part for part in (path or "").replace("\\", "/").split("/") if part]
+    if "." in parts or ".." in parts:
+        raise UsageError(f"path {path!r}: '.' and '..' are not allowed")
+    return "/".join(parts)
+
+
+def create_array(
+    at: Place, arguments: ArrayArguments, data: Any = None, overwrite: bool = False
+) -> Operation[ArrayState]:
+    """Create an array, and write `data` into it if given."""
+    check_writable(at.read_only or at.store.read_only, at.name)
+    if data is not None:
+        data = data if hasattr(data, "dtype") and hasattr(data, "shape") else np.asarray(data)
+        arguments = arguments.with_data(data)
+
+    async def body(runtime: Runtime) -> ArrayState:
+        return await _create_array(runtime, at, arguments, data, overwrite)
+
+    # Arguments are checked here, before anything is sent; `zarr_format` decides little of it.
+    probe = arguments.metadata(at.zarr_format or config.get().zarr_format)
+    nbytes = 0
+    if data is not None:
+        data = value_array(np.asarray(data), probe.dtype, probe.shape)
+        nbytes = data.size * max(probe.dtype.itemsize, 1)
+    return Operation(at.store, body, 4, nbytes)
+
+
+def read_only_after(operation: Operation[ArrayState]) -> Operation[ArrayState]:
+    """The same operation; the array that results refuses writes."""
+
+    async def body(runtime: Runtime) -> ArrayState:
+        return replace(await operation.body(runtime), read_only=True)
+
+    return replace(operation, body=body)
+
+
+async def _create_array(
+    runtime: Runtime, at: Place, arguments: ArrayArguments, data: Any, overwrite: bool
+) -> ArrayState:
+    metadata = await create_node(
+        runtime,
+        at.path,
+        arguments.metadata,
+        zarr_format=at.zarr_format,
+        default_format=config.get().zarr_format,
+        overwrite=overwrite,
+    )
+    state = at.state(metadata)
+    assert isinstance(state, ArrayState)
+    if data is not None and data.size:
+        shape = state.metadata.shape
+        plan = plan_selection(basic_selection(..., shape), shape, state.metadata.chunk_grid)
+        await write(runtime, state, plan, data, None)
+    return state
+
+
+def open_array(
+    at: Place, mode: str, arguments: ArrayArguments, overwrite: bool = False
+) -> Operation[ArrayState]:
+    """Open an array; the modes that may create one need at least a shape."""
+    if mode in ("w", "w-", "x"):
+        return create_array(at, arguments, None, overwrite or mode == "w")
+
+    async def body(runtime: Runtime) -> ArrayState:
+        metadata = await open_node(runtime, at.path, at.zarr_format)
+        if isinstance(metadata, GroupMetadata):
+            raise ContainsGroupError(f"there is a group, not an array, at {at.name}")
+        if metadata is not None:
+            state = at.state(metadata)
+            assert isinstance(state, ArrayState)
+            return state
+        if mode != "a" or arguments.shape is None:
+            hint = "; give shape and dtype to create one" if mode == "a" else ""
+            raise ArrayNotFoundError(f"no array at {at.name}{hint}")
+        return await create_array(at, arguments).body(runtime)
+
+    return Operation(at.store, body)
+
+
+def create_group(
+    at: Place, attributes: dict[str, JSON] | None = None, overwrite: bool = False
+) -> Operation[GroupState]:
+    """Create a group."""
+    check_writable(at.read_only or at.store.read_only, at.name)
+
+    async def body(runtime: Runtime) -> GroupState:
+        metadata = await create_node(
+            runtime,
+            at.path,
+            lambda chosen: GroupMetadata(zarr_format=chosen, attributes=dict(attributes or {})),
+            zarr_format=at.zarr_format,
+            default_format=config.get().zarr_format,
+            overwrite=overwrite,
+        )
+        state = at.state(metadata)
+        assert isinstance(state, GroupState)
+        return state
+
+    return Operation(at.store, body)
+
+
+def open_group(
+    at: Place, mode: str, attributes: dict[str, JSON] | None = None
+) -> Operation[GroupState]:
+    """Open a group; mode "a" creates one that does not exist."""
+    if mode in ("w", "w-", "x"):
+        return create_group(at, attributes, mode == "w")
+
+    async def body(runtime: Runtime) -> GroupState:
+        metadata = await open_node(runtime, at.path, at.zarr_format)
+        if isinstance(metadata, ArrayMetadata):
+            raise ContainsArrayError(f"there is an array, not a group, at {at.name}")
+        if metadata is not None:
+            state = at.state(metadata)
+            assert isinstance(state, GroupState)
+            return state
+        if mode != "a":
+            raise GroupNotFoundError(f"no group at {at.name}")
+        return await create_group(at, attributes).body(runtime)
+
+    return Operation(at.store, body)
+
+
+def open_any(at: Place, mode: str, arguments: ArrayArguments) -> Operation[ArrayState | GroupState]:
+    """Open whatever is there; a shape says that an array may be created, mode "w" else a group."""
+    if arguments.shape is not None:
+        return open_array(at, mode, arguments)  # type: ignore[return-value]
+    if mode in ("w", "w-", "x"):
+        return create_group(at, None, mode == "w")  # type: ignore[return-value]
+
+    async def body(runtime: Runtime) -> ArrayState | GroupState:
+        metadata = await open_node(runtime, at.path, at.zarr_format)
+        if metadata is None:
+            raise NodeNotFoundError(
+                f"no array or group at {at.name}; create one with create_array or create_group"
+            )
+        return at.state(metadata)
+
+    return Operation(at.store, body)
+
+
+def child_place(group: GroupState, path: str) -> Place:
+    """The place of a node under a group; an absolute path counts from the root of the store."""
+    relative = normalize_path(path)
+    under = relative if path.startswith("/") else f"{group.prefix}{relative}"
+    return Place(
+        store=group.store,
+        path=under.strip("/"),
+        zarr_format=group.metadata.zarr_format,
+        read_only=group.read_only,
+    )
+
+
+def get_child(group: GroupState, path: str) -> Operation[ArrayState | GroupState]:
+    """Open a node under a group."""
+    at = child_place(group, path)
+
+    async def body(runtime: Runtime) -> ArrayState | GroupState:
+        metadata = await open_node(runtime, at.path, at.zarr_format)
+        if metadata is None:
+            raise NodeNotFoundError(f"no array or group at {at.name}")
+        return at.state(metadata)
+
+    return Operation(at.store, body)
+
+
+def contains_child(group: GroupState, path: str) -> Operation[bool]:
+    """Whether there is a node under a group."""
+    at = child_place(group, path)
+
+    async def body(runtime: Runtime) -> bool:
+        return await open_node(runtime, at.path, at.zarr_format) is not None
+
+    return Operation(at.store, body)
+
+
+def list_children(group: GroupState) -> Operation[dict[str, ArrayState | GroupState]]:
+    """The nodes directly under a group, by name, sorted."""
+
+    async def body(runtime: Runtime) -> dict[str, ArrayState | GroupState]:
+        found = await members(runtime, group.path)
+        return {name: child_place(group, name).state(metadata) for name, metadata in found.items()}
+
+    return Operation(group.store, body)
+
+
+def delete_child(group: GroupState, path: str) -> Operation[None]:
+    """Delete a node under a group, with everything under it."""
+    check_writable(group.read_only, group.name)
+    at = child_place(group, path)
+
+    async def body(runtime: Runtime) -> None:
+        if not await delete_node(runtime, at.path):
+            raise NodeNotFoundError(f"no array or group at {at.name}")
+
+    return Operation(at.store, body)
+
+
+def change_attributes(node: NodeState, change: Any) -> Operation[Metadata]:
+    """Change a node's attributes as they are in the store now; the result is the new metadata."""
+    check_writable(node.read_only, node.name)
+    metadata: Metadata = node.metadata  # type: ignore[attr-defined]
+
+    async def body(runtime: Runtime) -> Metadata:
+        return await update_node(
+            runtime,
+            node.path,
+            metadata,
+            lambda now: replace(now, attributes=change(dict(now.attributes))),
+        )
+
+    return Operation(node.store, body)
+
+
+def reload(node: NodeState) -> Operation[Metadata]:
+    """The node's metadata as it is in the store now."""
+    metadata: Metadata = node.metadata  # type: ignore[attr-defined]
+
+    async def body(runtime: Runtime) -> Metadata:
+        found = await open_node(runtime, node.path, metadata.zarr_format)
+        if found is None:
+            raise NodeNotFoundError(f"no array or group at {node.name!r} in {node.store!r}")
+        return found
+
+    return Operation(node.store, body)

@@ -1,0 +1,93 @@
+"""Values to be written, brought to the selection's shape and the array's data type.
+
+Everything that can be wrong with a value is found here, before anything is written.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from azarr.errors import ReadOnlyError, ShapeMismatchError, UsageError
+from azarr.typing import NDArray, Shape
+
+
+def value_array(value: Any, dtype: np.dtype[Any], shape: Shape) -> NDArray:
+    """`value` as an array that NumPy would assign to a selection of `shape`: broadcast, castable.
+
+    Raises:
+        ShapeMismatchError: the value does not broadcast to the shape.
+        UsageError: the value cannot be converted to the data type.
+    """
+    array = _converted(value, dtype)
+    if array.shape == shape:
+        return array
+    extra = array.ndim - len(shape)
+    if extra > 0 and array.shape[:extra] == (1,) * extra:  # NumPy ignores leading axes of length 1
+        array = array.reshape(array.shape[extra:])
+    try:
+        return np.broadcast_to(array, shape)
+    except ValueError:
+        raise ShapeMismatchError(
+            f"a value of shape {np.shape(value)} does not fit a selection of shape {shape}"
+        ) from None
+
+
+def _converted(value: Any, dtype: np.dtype[Any]) -> NDArray:
+    if isinstance(value, np.ndarray) and _casts_lazily(value.dtype, dtype):
+        return value
+    try:
+        if dtype.hasobject and dtype.names is None:
+            return _object_array(value)
+        if hasattr(value, "__array__"):
+            return np.asarray(value).astype(dtype)
+        return np.asarray(value, dtype)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise UsageError(f"{_brief(value)} cannot be stored as {dtype}: {error}") from error
+
+
+def _casts_lazily(source: np.dtype[Any], target: np.dtype[Any]) -> bool:
+    """Casts between numbers cannot fail, so each chunk's part is cast when it is copied."""
+    return source == target or (source.kind in "biuf" and target.kind in "biufc")
+
+
+def _object_array(value: Any) -> NDArray:
+    if isinstance(value, np.ndarray):
+        return value.astype(object)
+    if isinstance(value, (str, bytes)) or not hasattr(value, "__len__"):
+        scalar = np.empty((), object)
+        scalar[()] = value
+        return scalar
+    return np.asarray(value, dtype=object)
+
+
+def _brief(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def output_array(out: Any, shape: Shape, dtype: np.dtype[Any], order: str) -> NDArray:
+    """Memory for a result: `out` if given and fit, else new.
+
+    Raises:
+        ShapeMismatchError: `out` has another shape.
+        UsageError: `out` is no writable array, or its data type cannot hold the array's.
+    """
+    if out is None:
+        return np.empty(shape, dtype, order="F" if order == "F" else "C")
+    if not isinstance(out, np.ndarray):
+        raise UsageError(f"out must be a NumPy array, not {type(out).__name__}")
+    if not out.flags.writeable:
+        raise UsageError("out is read-only")
+    if out.shape != shape:
+        raise ShapeMismatchError(f"out has shape {out.shape}, the selection has shape {shape}")
+    if not np.can_cast(dtype, out.dtype, "same_kind"):
+        raise UsageError(f"out has the data type {out.dtype}, which cannot hold {dtype}")
+    return out
+
+
+def check_writable(read_only: bool, name: str) -> None:
+    """Raises ReadOnlyError for a node that was opened read-only."""
+    if read_only:
+        raise ReadOnlyError(f"{name!r} is read-only")

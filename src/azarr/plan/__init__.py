@@ -1,0 +1,12 @@
+"""Selection x chunk grid -> a plan: which chunks, and which part of each goes where.
+
+A plan is plain data: compact tables per dimension, their product taken lazily, so that a plan over
+a million chunks is neither slow nor large. It does no I/O and knows no data; the same plan serves
+reading and writing. Its cost (chunks, bytes) is known before anything is done.
+"""
+
+from azarr.plan._coordinate import CoordinatePlan
+from azarr.plan._orthogonal import OrthogonalPlan, Step
+from azarr.plan._plan import Plan, plan_selection
+
+__all__ = ["CoordinatePlan", "OrthogonalPlan", "Plan", "Step", "plan_selection"]

@@ -1,0 +1,121 @@
+"""The plan of an orthogonal selection: the product of one table per axis, taken lazily.
+
+Whatever NumPy needs special forms for (several index arrays in one subscript, integers beside them)
+is put into the tables, so that every step is scattered by the one statement
+`out[out_selection] = chunk[chunk_selection]`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from azarr.indexing import OrthogonalSelection
+from azarr.model import ChunkKeyEncoding
+from azarr.plan._axis import AxisSelection, AxisTable, axis_blocks, axis_table, count_chunks
+from azarr.typing import NDArray, Shape
+
+Step = tuple[str, Any, Any, bool]
+"""`(key, chunk selection, out selection, whole)`: `out[out selection]` and `chunk[chunk selection]`
+correspond; `whole` says that everything of the chunk inside the array is selected, so that writing
+needs no reading."""
+
+
+class OrthogonalPlan:
+    """Chunks of an orthogonal selection, in C order of the chunk grid.
+
+    Attributes:
+        shape: the shape of the result.
+        count: the number of steps, one per chunk.
+        flat: False: the chunk selections index the chunk's own dimensions.
+    """
+
+    __slots__ = ("_axes", "_chunk_shape", "_expand", "_extent", "count", "shape")
+
+    flat = False
+
+    def __init__(self, selection: OrthogonalSelection, shape: Shape, chunk_shape: Shape) -> None:
+        self.shape = selection.shape
+        self._axes = selection.axes
+        self._extent = shape
+        self._chunk_shape = chunk_shape
+        self._expand: tuple[Any, ...] | None = None
+        if any(type(axis) is np.ndarray for axis in self._axes):
+            # Beside index arrays an integer would move axes around; a slice of length 1 does not.
+            self._expand = tuple(None if type(axis) is int else slice(None) for axis in self._axes)
+            self._axes = tuple(
+                slice(axis, axis + 1, 1) if type(axis) is int else axis for axis in self._axes
+            )
+        self.count = prod(map(count_chunks, self._axes, chunk_shape)) if prod(self.shape) else 0
+
+    def target(self, out: NDArray) -> NDArray:
+        """The view of `out` that the steps' out selections index."""
+        return out if self._expand is None else out[self._expand]
+
+    def finish(self, target: NDArray, out: NDArray) -> None:
+        """Nothing is left to do: `target` is a view of `out`."""
+
+    def source(self, value: NDArray) -> NDArray:
+        """The view of a value of the selection's shape that the steps' out selections index."""
+        return value if self._expand is None else value[self._expand]
+
+    def steps(self, encoding: ChunkKeyEncoding, prefix: str) -> Iterator[Step]:
+        """`(key, chunk selection, out selection, whole)` per chunk, at C speed once per block."""
+        if not self.count:
+            return
+        for tables in self._blocks():
+            indices, chunk_selections, out_selections, whole = (
+                zip(*tables, strict=True) if tables else ((),) * 4
+            )
+            if self._expand is not None:
+                chunk_selections = _subscripts(chunk_selections)
+                out_selections = _subscripts(out_selections)
+            yield from zip(
+                encoding.keys(indices, prefix),
+                product(*chunk_selections),
+                product(*(column for column in out_selections if column)),
+                map(all, product(*whole)),
+                strict=True,
+            )
+
+    def _blocks(self) -> Iterator[list[AxisTable]]:
+        """The tables of all axes; the outermost axis with more than one chunk comes in blocks."""
+        axes, chunks, extent = self._axes, self._chunk_shape, self._extent
+        outer = 0
+        while outer < len(axes) - 1 and count_chunks(axes[outer], chunks[outer]) == 1:
+            outer += 1
+        if not axes:
+            yield []
+            return
+        tables = [
+            axis_table(axes[i], chunks[i], extent[i]) if i != outer else None
+            for i in range(len(axes))
+        ]
+        for block in axis_blocks(axes[outer], chunks[outer], extent[outer]):
+            yield [block if table is None else table for table in tables]
+
+
+def _subscripts(columns: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Columns in a form whose rows may stand together in one NumPy subscript.
+
+    With at most one axis of index arrays, slices beside it keep their places. With several, every
+    row becomes an array shaped to broadcast as an outer product (what `numpy.ix_` makes).
+    """
+    arrays = [
+        axis for axis, column in enumerate(columns) if any(type(row) is not slice for row in column)
+    ]
+    if len(arrays) < 2:
+        return columns
+    ndim = len(columns)
+    return tuple([_outer(row, axis, ndim) for row in column] for axis, column in enumerate(columns))
+
+
+def _outer(row: AxisSelection, axis: int, ndim: int) -> NDArray:
+    indices = (
+        np.arange(row.start, row.stop, row.step) if isinstance(row, slice) else np.asarray(row)
+    )
+    return indices.reshape((-1,) + (1,) * (ndim - 1 - axis))

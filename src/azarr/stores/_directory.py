@@ -1,0 +1,190 @@
+"""One directory of a file system, held open while a file in it is replaced or removed.
+
+`LocalStore` knows keys and paths; this module knows descriptors, locks and temporary files, and
+what is different on a platform without them.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+import sys
+import time
+from contextlib import suppress
+from itertools import count
+from threading import get_ident
+from types import TracebackType
+from typing import Self, TypeAlias
+
+FileGeneration: TypeAlias = tuple[int, int, int]
+"""Modification time in ns, inode, size."""
+
+# What the names of temporary and lock files begin with. No key has such a segment.
+HIDDEN = ".azarr-"
+LOCK_FILE = HIDDEN + "lock"
+
+# Random, to be unique on a file system that machines share.
+_token = secrets.token_hex(6)
+_counter = count()
+
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+_HAS_DIRECTORY_FD = os.open in os.supports_dir_fd and os.rename in os.supports_dir_fd
+_HAS_UTIME_FD = os.utime in os.supports_fd
+
+# Some network file systems refuse to lock a directory: NFS wants the descriptor to be open for
+# writing, which that of a directory never is. https://man7.org/linux/man-pages/man2/flock.2.html
+_CANNOT_LOCK = frozenset({errno.EBADF, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def lock_descriptor(fd: int) -> None:
+        """Wait for the exclusive lock of an open file."""
+        while True:
+            # LK_LOCK itself tries ten times in ten seconds, then gives up.
+            with suppress(OSError):
+                msvcrt.locking(fd, msvcrt.LK_LOCK, 1)
+                return
+else:
+    import fcntl
+
+    def lock_descriptor(fd: int) -> None:
+        """Wait for the exclusive lock of an open file."""
+        fcntl.flock(fd, fcntl.LOCK_EX)
+
+
+class Directory:
+    """A directory, open from construction to `close()`, and locked from `lock()` on.
+
+    Where the platform has `dir_fd`, every step is in the directory that was opened, even if its
+    path has been removed and made again meanwhile: a step in a removed directory raises
+    `FileNotFoundError`.
+    """
+
+    __slots__ = ("_base", "_fd", "_lock_fd")
+
+    def __init__(self, path: str) -> None:
+        self._lock_fd: int | None = None
+        if _HAS_DIRECTORY_FD:
+            self._fd: int | None = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+            self._base = ""
+        else:
+            self._fd = None
+            self._base = os.path.join(path, "")
+
+    def write_temporary(self, data: bytes | memoryview, *, durable: bool) -> str:
+        """Write a new file of a name that nobody else has; if that fails, remove it again.
+
+        Its modification time is the clock's, in ns: a file system's own clock ticks every few ms,
+        in which a file may be replaced twice and get its first inode back.
+        """
+        name, fd = self._create()
+        try:
+            try:
+                written = os.write(fd, data)
+                while written < len(data):
+                    written += os.write(fd, memoryview(data)[written:])
+                now = time.time_ns()
+                os.utime(fd if _HAS_UTIME_FD else self._base + name, ns=(now, now))
+                if durable:
+                    os.fsync(fd)
+            finally:
+                # Before the rename: closing is when a network file system may say "disk full".
+                os.close(fd)
+        except BaseException:
+            self.discard(name)
+            raise
+        return name
+
+    def _create(self) -> tuple[str, int]:
+        # A thread writes one file at a time. To use one name again and again saves the file
+        # system the making of an entry (7 us on ext4). The process id is asked for anew each
+        # time, since a fork keeps everything else.
+        name = own = f"{HIDDEN}{_token}-{os.getpid():x}-{get_ident():x}"
+        while True:
+            try:
+                return name, os.open(self._base + name, _CREATE, 0o666, dir_fd=self._fd)
+            except FileExistsError:
+                # This thread is being interrupted, by a signal handler or a finalizer.
+                name = f"{own}-{next(_counter):x}"
+
+    def lock(self) -> None:
+        """Wait until no other thread or process has this directory locked, and lock it.
+
+        The lock ends with `close()`, or with the process. It is on the directory itself and leaves
+        nothing behind; where that is not possible it is on a file in the directory, which stays.
+        """
+        if self._fd is not None:
+            try:
+                lock_descriptor(self._fd)
+                return
+            except OSError as error:
+                if error.errno not in _CANNOT_LOCK:
+                    raise
+        path = self._base + LOCK_FILE
+        self._lock_fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o666, dir_fd=self._fd)
+        lock_descriptor(self._lock_fd)
+
+    def generation(self, name: str) -> FileGeneration | None:
+        """The generation of the file `name`, None if there is no file of that name."""
+        try:
+            status = os.stat(self._base + name, dir_fd=self._fd)
+        except FileNotFoundError:
+            return None
+        return generation_of(status) if stat.S_ISREG(status.st_mode) else None
+
+    def replace(self, source: str, target: str) -> None:
+        """Rename the file `source` to `target`, in place of what has that name."""
+        os.replace(
+            self._base + source, self._base + target, src_dir_fd=self._fd, dst_dir_fd=self._fd
+        )
+
+    def remove(self, name: str) -> None:
+        """Remove a file."""
+        os.unlink(self._base + name, dir_fd=self._fd)
+
+    def discard(self, name: str) -> None:
+        """Remove a temporary file, if it can be; one that stays does no harm."""
+        with suppress(OSError):
+            self.remove(name)
+
+    def sync(self) -> None:
+        """Have the names in this directory survive a crash of the machine."""
+        if self._fd is not None:
+            os.fsync(self._fd)
+
+    def close(self) -> None:
+        """Unlock and close the directory."""
+        for fd in (self._lock_fd, self._fd):
+            if fd is not None:
+                os.close(fd)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def generation_of(status: os.stat_result) -> FileGeneration:
+    """The generation of a file in that state."""
+    return status.st_mtime_ns, status.st_ino, status.st_size
+
+
+def make_directories(path: str, *, durable: bool) -> None:
+    """Make a directory and its parents, where they are missing."""
+    present = path
+    while durable and not os.path.isdir(present):
+        present = os.path.dirname(present)
+    os.makedirs(path, exist_ok=True)
+    while len(path) > len(present):
+        path = os.path.dirname(path)
+        with Directory(path) as parent:
+            parent.sync()

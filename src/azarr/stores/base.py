@@ -1,0 +1,281 @@
+"""The abstract stores: what every backend provides, in a blocking and an asynchronous shape.
+
+A backend overrides the abstract methods, and those defaults that it can do with fewer requests.
+No backend, no retry and no adapter between the shapes lives here.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Iterator, MutableMapping, Sequence
+from types import TracebackType
+from typing import Any, Literal, Self, TypeAlias
+
+from azarr.errors import ReadOnlyError, UsageError
+from azarr.stores._values import cut_ranges
+from azarr.stores.keys import check_prefix, children_under
+from azarr.typing import Buffer, ByteRange, Generation
+
+Latency: TypeAlias = Literal["memory", "local", "remote"]
+
+# Inside the classes below, `list` and `set` are methods.
+Buffers: TypeAlias = list[Buffer]
+Children: TypeAlias = tuple[list[str], list[str]]
+
+
+class Store(ABC):
+    """What the two shapes have in common: where the values are, and what may be done there.
+
+    Attributes:
+        origin: the identity of the place, e.g. "file:///data/x.zarr". Stores with the same origin
+            hold the same values; locks and limits are keyed by it.
+        latency: how long a request takes: nothing ("memory"), a system call ("local"), or a
+            round trip over a network ("remote").
+        read_only: every write raises `ReadOnlyError`.
+        conditional: the store has generations: `get_with_generation`, `set_if` and
+            `delete_if` work.
+    """
+
+    origin: str
+    latency: Latency = "local"
+    read_only: bool = False
+    conditional: bool = False
+
+    def with_read_only(self, read_only: bool = True) -> Self:
+        """A store of the same values that refuses writes, or allows them."""
+        twin = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        twin.read_only = read_only
+        return twin
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Store) and type(other) is type(self) and other.origin == self.origin
+        )
+
+    def __hash__(self) -> int:
+        return hash(self.origin)
+
+    def __repr__(self) -> str:
+        flag = ", read_only=True" if self.read_only else ""
+        return f"{type(self).__name__}({self.origin!r}{flag})"
+
+    def _check_writable(self) -> None:
+        if self.read_only:
+            raise ReadOnlyError(f"{self!r} is read-only")
+
+    def _no_generations(self) -> UsageError:
+        return UsageError(f"{self!r} has no generations: its `conditional` is False")
+
+
+class BlockingStore(Store, MutableMapping[str, Buffer]):
+    """A store whose methods return when the work is done; also a mapping of keys to bytes.
+
+    Keys are checked where a wrong one could do harm; asking for one may just find nothing.
+    Errors of the backend's own library arrive as errors of azarr, with the key in the message.
+
+    Example:
+        >>> from azarr.stores import MemoryStore
+        >>> store = MemoryStore()
+        >>> store.set("foo/zarr.json", b"{}")
+        >>> store["foo/zarr.json"], list(store.list("foo")), store.list_children()
+        (b'{}', ['foo/zarr.json'], ([], ['foo']))
+    """
+
+    @abstractmethod
+    def get(self, key: str, default: Any = None) -> Buffer | Any:
+        """The value of `key` as a buffer, or `default` if it is definitely missing. One request.
+
+        Raises:
+            StoreError: anything else than having the value or knowing that there is none.
+        """
+
+    @abstractmethod
+    def set(self, key: str, value: Buffer) -> None:
+        """Put a whole value: readers see the old one or the new one. One request.
+
+        `value` may be reused by the caller afterwards.
+        """
+
+    @abstractmethod
+    def delete(self, key: str) -> None:
+        """Remove `key`. That it is missing is fine."""
+
+    @abstractmethod
+    def list(self, prefix: str = "") -> Iterator[str]:
+        """All keys under "prefix/", in full, each once, in no particular order; "" is all."""
+
+    def get_ranges(self, key: str, ranges: Sequence[ByteRange]) -> Buffers | None:
+        """Exactly these byte ranges of a value, in this order; None if `key` is missing.
+
+        This default fetches the whole value.
+
+        Raises:
+            ShortReadError: the value has no such bytes.
+        """
+        value = self.get(key)
+        return None if value is None else cut_ranges(value, ranges, key)
+
+    def get_with_generation(self, key: str) -> tuple[Buffer | None, Generation | None]:
+        """A value and its generation, of one moment; both None if `key` is missing.
+
+        Raises:
+            UsageError: the store has no generations.
+        """
+        raise self._no_generations()
+
+    def set_if(self, key: str, value: Buffer, generation: Generation | None) -> Generation:
+        """Put a value if the present one still has `generation` (None: is still missing).
+
+        Returns the generation of the new value.
+
+        Raises:
+            ConflictError: another value (or none) is there now. Nothing was written.
+            UsageError: the store has no generations.
+        """
+        raise self._no_generations()
+
+    def delete_if(self, key: str, generation: Generation | None) -> None:
+        """Remove `key` if its value still has `generation`.
+
+        Raises:
+            ConflictError: another value (or none) is there now. Nothing was removed.
+            UsageError: the store has no generations.
+        """
+        raise self._no_generations()
+
+    def delete_prefix(self, prefix: str) -> None:
+        """Remove every key under "prefix/"; "" is everything. A key `prefix` itself stays."""
+        self._check_writable()
+        for key in list(self.list(prefix)):
+            self.delete(key)
+
+    def list_children(self, prefix: str = "") -> Children:
+        """What is directly under `prefix`: sorted (names of keys, names of sub-prefixes).
+
+        This default lists every key under `prefix`.
+        """
+        return children_under(self.list(prefix), check_prefix(prefix))
+
+    def size(self, key: str) -> int | None:
+        """The number of bytes of a value, None if `key` is missing."""
+        value = self.get(key)
+        return None if value is None else memoryview(value).nbytes
+
+    def close(self) -> None:
+        """Let go of what the store holds open. The store is not used afterwards."""
+        return None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __getitem__(self, key: str) -> bytes:
+        value = self.get(key)
+        if value is None:
+            raise KeyError(key)
+        return value if type(value) is bytes else bytes(value)
+
+    def __setitem__(self, key: str, value: Buffer) -> None:
+        self.set(key, value)
+
+    def __delitem__(self, key: str) -> None:
+        if key not in self:
+            raise KeyError(key)
+        self.delete(key)
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and self.size(key) is not None
+
+    def __iter__(self) -> Iterator[str]:
+        return self.list()
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self.list())
+
+    def __bool__(self) -> bool:
+        # A mapping is true when it has a key: one is enough to know.
+        return next(self.list(), None) is not None
+
+    def clear(self) -> None:
+        """Remove every key."""
+        self.delete_prefix("")
+
+    # `MutableMapping` compares by content and so has no hash; a store is a place.
+    __eq__ = Store.__eq__
+    __hash__ = Store.__hash__
+
+
+class AsyncStore(Store):
+    """A store whose methods are awaited; otherwise those of `BlockingStore`, of the same names."""
+
+    @abstractmethod
+    async def get(self, key: str, default: Any = None) -> Buffer | Any:
+        """See `BlockingStore.get`."""
+
+    @abstractmethod
+    async def set(self, key: str, value: Buffer) -> None:
+        """See `BlockingStore.set`."""
+
+    @abstractmethod
+    async def delete(self, key: str) -> None:
+        """See `BlockingStore.delete`."""
+
+    @abstractmethod
+    def list(self, prefix: str = "") -> AsyncIterator[str]:
+        """See `BlockingStore.list`; to be used in `async for`."""
+
+    async def get_ranges(self, key: str, ranges: Sequence[ByteRange]) -> Buffers | None:
+        """See `BlockingStore.get_ranges`."""
+        value = await self.get(key)
+        return None if value is None else cut_ranges(value, ranges, key)
+
+    async def get_with_generation(self, key: str) -> tuple[Buffer | None, Generation | None]:
+        """See `BlockingStore.get_with_generation`."""
+        raise self._no_generations()
+
+    async def set_if(self, key: str, value: Buffer, generation: Generation | None) -> Generation:
+        """See `BlockingStore.set_if`."""
+        raise self._no_generations()
+
+    async def delete_if(self, key: str, generation: Generation | None) -> None:
+        """See `BlockingStore.delete_if`."""
+        raise self._no_generations()
+
+    async def delete_prefix(self, prefix: str) -> None:
+        """See `BlockingStore.delete_prefix`."""
+        self._check_writable()
+        for key in [key async for key in self.list(prefix)]:
+            await self.delete(key)
+
+    async def list_children(self, prefix: str = "") -> Children:
+        """See `BlockingStore.list_children`."""
+        check_prefix(prefix)
+        return children_under([key async for key in self.list(prefix)], prefix)
+
+    async def size(self, key: str) -> int | None:
+        """See `BlockingStore.size`."""
+        value = await self.get(key)
+        return None if value is None else memoryview(value).nbytes
+
+    async def close(self) -> None:
+        """See `BlockingStore.close`."""
+        return None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()

@@ -1,0 +1,108 @@
+"""`make_store`: from what a user names, to a store. One table of kinds, one of URL schemes."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping, MutableMapping
+from typing import Any, TypeAlias
+from urllib.parse import unquote, urlsplit
+from urllib.request import url2pathname
+
+from azarr.errors import UsageError
+from azarr.stores.base import Store
+from azarr.stores.local import LocalStore
+from azarr.stores.mapping import MappingStore
+from azarr.stores.memory import MemoryStore
+
+StoreLike: TypeAlias = "Store | MutableMapping[str, Any] | str | os.PathLike[str] | None"
+
+# Two characters at least, so that the drive of "C:\\data" is none.
+_find_scheme = re.compile(r"([A-Za-z][A-Za-z0-9+.:-]+)://").match
+
+UrlOpener: TypeAlias = Callable[[str, Mapping[str, Any]], Store]
+
+
+def make_store(
+    store_like: StoreLike = None,
+    *,
+    read_only: bool = False,
+    storage_options: Mapping[str, Any] | None = None,
+) -> Store:
+    """The store that `store_like` names. Does no I/O.
+
+    Args:
+        store_like: a store (returned as it is); a path (`LocalStore`); a URL; a `MutableMapping`
+            of keys to bytes, e.g. a dict (`MappingStore`: the values are visible in it); or None
+            (a new `MemoryStore`).
+        read_only: the store refuses writes, even if the one given does not.
+        storage_options: options for the client of a URL's scheme.
+
+    Raises:
+        UsageError: there is no store for such a thing, scheme or option.
+
+    Example:
+        >>> make_store({}, read_only=True)
+        <MappingStore over builtins.dict, read-only>
+    """
+    scheme = _find_scheme(store_like) if isinstance(store_like, str) else None
+    if scheme:
+        store = _open_url(scheme[1].lower(), str(store_like), storage_options or {})
+    elif storage_options:
+        raise UsageError(f"storage_options are for URLs, not for {store_like!r}")
+    else:
+        store = _convert(store_like)
+    return store.with_read_only() if read_only and not store.read_only else store
+
+
+def _convert(store_like: StoreLike) -> Store:
+    for kind, convert in _KINDS:
+        if isinstance(store_like, kind):
+            return convert(store_like)
+    raise UsageError(
+        "a store, a path, a URL, a MutableMapping or None is needed, not "
+        f"{type(store_like).__name__}: {store_like!r}"
+    )
+
+
+def _open_url(scheme: str, url: str, options: Mapping[str, Any]) -> Store:
+    if scheme not in _SCHEMES:
+        raise UsageError(
+            f"no store for URLs of the scheme {scheme!r} ({url!r}); "
+            f"there is one for {', '.join(sorted(_SCHEMES))}"
+        )
+    return _SCHEMES[scheme](url, options)
+
+
+def _open_file_url(url: str, options: Mapping[str, Any]) -> Store:
+    parts = urlsplit(url)
+    if parts.netloc not in ("", "localhost"):
+        raise UsageError(f"{url!r} names another machine; a path needs three slashes: file:///")
+    return LocalStore(url2pathname(parts.path), **_options(url, options, {"durable"}))
+
+
+def _open_memory_url(url: str, options: Mapping[str, Any]) -> Store:
+    if unquote(url.partition("://")[2]):
+        raise UsageError(f"{url!r}: memory:// has no paths, each is a new store")
+    return MemoryStore(**_options(url, options, set()))
+
+
+def _options(url: str, options: Mapping[str, Any], known: set[str]) -> dict[str, Any]:
+    if unknown := sorted(options.keys() - known):
+        raise UsageError(
+            f"unknown storage option {unknown[0]!r} for {url!r}; "
+            f"known: {', '.join(sorted(known)) or 'none'}"
+        )
+    return dict(options)
+
+
+# The first kind that fits; a Store is a MutableMapping too.
+_KINDS: tuple[tuple[type | tuple[type, ...], Callable[[Any], Store]], ...] = (
+    (Store, lambda store: store),
+    (type(None), lambda _: MemoryStore()),
+    ((str, os.PathLike), LocalStore),
+    (MutableMapping, MappingStore),
+)
+
+# Other schemes are added here, each with the module of its backend imported when it is used.
+_SCHEMES: dict[str, UrlOpener] = {"file": _open_file_url, "memory": _open_memory_url}
