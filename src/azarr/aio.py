@@ -6,7 +6,7 @@ Every function takes the arguments of its blocking namesake, and is documented t
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from functools import wraps
+from functools import update_wrapper
 from typing import Any, ParamSpec, TypeVar
 
 from azarr.engine import ArrayState, GroupState, Operation, run_async
@@ -22,12 +22,12 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def _awaitable(function: Callable[..., Any], twin: T) -> T:
+def _awaitable(function: Callable[..., Any], twin: Callable[P, T]) -> Callable[P, T]:
     """`twin` with the signature of `function` and a docstring that points to the blocking one."""
-    wrapped = wraps(function)(twin)  # type: ignore[arg-type]
-    wrapped.__doc__ = f"Await what `azarr.{function.__name__}` returns."
-    wrapped.__module__ = __name__
-    return wrapped  # type: ignore[return-value]
+    update_wrapper(twin, function)
+    twin.__doc__ = f"Await what `azarr.{function.__name__}` returns."
+    twin.__module__ = __name__
+    return twin
 
 
 def _array(

@@ -13,6 +13,8 @@ from azarr.codecs import (
     _numcodecs,
     _numeric,
     _objects,
+    _registry,
+    _sharding,
     _streams,
     _transpose,
     _zstd,
@@ -20,12 +22,14 @@ from azarr.codecs import (
 from azarr.codecs._defaults import default_codecs
 from azarr.codecs._pipeline import Parts, Pipeline, compile_parts, compile_pipeline
 from azarr.codecs._registry import find_codec, register_codec
+from azarr.codecs._sharding import Entry, Index, ShardLayout, coalesce, sharding_spec
 from azarr.codecs._specs import numcodec_of, spec_of
 from azarr.codecs._stage import Chunk, Codec, Memory, Size, Stage, as_bytes
 
 _BUILT_IN = {
     "bytes": _layout.BYTES,
     "transpose": _transpose.TRANSPOSE,
+    "sharding_indexed": _sharding.SHARDING_INDEXED,
     "packbits": _bits.PACKBITS,
     "bitround": _bits.BITROUND,
     "vlen-utf8": _objects.VLEN_UTF8,
@@ -53,23 +57,27 @@ _BUILT_IN = {
     "numcodecs.fletcher32": _checksums.NUMCODECS_APPENDED,
     "numcodecs.jenkins_lookup3": _checksums.NUMCODECS_APPENDED,
 }
-for _name, _codec in _BUILT_IN.items():
-    register_codec(_name, _codec)
+_registry.add_built_in(_BUILT_IN)
 
 __all__ = [
     "Chunk",
     "Codec",
+    "Entry",
+    "Index",
     "Memory",
     "Parts",
     "Pipeline",
+    "ShardLayout",
     "Size",
     "Stage",
     "as_bytes",
+    "coalesce",
     "compile_parts",
     "compile_pipeline",
     "default_codecs",
     "find_codec",
     "numcodec_of",
     "register_codec",
+    "sharding_spec",
     "spec_of",
 ]

@@ -12,6 +12,8 @@ from functools import cache
 from importlib import import_module
 from typing import Any, Final, Literal, TypeAlias
 
+import numpy as np
+
 from azarr.codecs._configuration import one_of, read
 from azarr.codecs._numcodecs import make_numcodec
 from azarr.codecs._stage import Codec, Memory, Stage, as_bytes
@@ -34,13 +36,18 @@ def crc32c_function() -> Checksum:
     The table takes about 0.1 us a byte, the packages 0.1 ns; a shard index rarely has more than
     a few kilobytes.
     """
-    for package, attribute in (("google_crc32c", "value"), ("crc32c", "crc32c")):
-        try:
-            function: Checksum = getattr(import_module(package), attribute)
-        except ImportError:
-            continue
-        return function
-    return _crc32c_by_table
+    try:
+        value = import_module("google_crc32c").value
+    except ImportError:
+        pass
+    else:
+        # It takes bytes or an ndarray, but no memoryview.
+        return lambda data: value(np.frombuffer(data, np.uint8))
+    try:
+        function: Checksum = import_module("crc32c").crc32c
+    except ImportError:
+        return _crc32c_by_table
+    return function
 
 
 def _crc32c_by_table(data: Buffer) -> int:
@@ -62,8 +69,8 @@ def _crc32c_table() -> tuple[int, ...]:
 
 
 def _stage(spec: CodecSpec, before: Memory, checksum: Checksum, location: Location) -> Stage:
-    name = spec.name
-    after = Memory(before.size.plus(_WIDTH))
+    name, size = spec.name, before.size
+    allows = size.allows
     at_start = location == "start"
 
     def encode(memory: Any) -> Buffer:
@@ -72,8 +79,10 @@ def _stage(spec: CodecSpec, before: Memory, checksum: Checksum, location: Locati
         return b"".join((stored, body) if at_start else (body, stored))
 
     def decode(data: Buffer) -> Buffer:
-        if len(data) < _WIDTH:
-            raise DecodeError(f"codec {name!r}: {len(data)} bytes cannot hold its checksum")
+        if len(data) <= _WIDTH or not allows(len(data) - _WIDTH, len(data)):
+            raise DecodeError(
+                f"codec {name!r}: {len(data)} bytes, but {size} and a checksum are expected"
+            )
         view = memoryview(data)
         body, stored = (
             (view[_WIDTH:], view[:_WIDTH]) if at_start else (view[:-_WIDTH], view[-_WIDTH:])
@@ -86,7 +95,7 @@ def _stage(spec: CodecSpec, before: Memory, checksum: Checksum, location: Locati
             )
         return body
 
-    return Stage(after=after, encode=encode, decode=decode)
+    return Stage(after=Memory(size.plus(_WIDTH)), encode=encode, decode=decode)
 
 
 def _with_location(function: Callable[[], Checksum], default: Location) -> Codec:

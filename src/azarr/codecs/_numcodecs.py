@@ -139,9 +139,17 @@ def _on_memory(
     decoded = getattr(codec, rule.decoded) if rule.decoded else _dtype(before)
     count = rule.count(before.size.nbytes // decoded.itemsize)
     size = replace(before.size, nbytes=count * encoded.itemsize)
+    encode_elements = guarded(spec.name, codec.encode, UsageError)
+
+    def encode(memory: Any) -> Any:
+        if isinstance(memory, np.ndarray) and not memory.flags.c_contiguous:
+            # In F order; numcodecs' bitround would make it C, and decode to a transposed chunk.
+            memory = memory.reshape(-1, order="A")
+        return encode_elements(memory)
+
     return Stage(
         after=Memory(size, encoded),
-        encode=guarded(spec.name, codec.encode, UsageError),
+        encode=encode,
         decode=_sized(spec.name, codec, before.size, size),
     )
 
@@ -173,6 +181,11 @@ def _on_arrays(
 
 def _compile_shuffle(spec: CodecSpec, before: Memory) -> Stage:
     codec = make_numcodec(spec)
+    if before.size.exact and before.size.nbytes % max(codec.elementsize, 1):
+        raise MetadataError(
+            f"codec {spec.name!r}: a chunk of {before.size.nbytes} bytes is no multiple of "
+            f"elementsize {codec.elementsize}"
+        )
     return Stage(
         after=Memory(before.size),
         encode=_bytes_of(guarded(spec.name, codec.encode, UsageError)),

@@ -6,6 +6,7 @@ the others; `compile_pipeline` refuses it unless it is allowed by name.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import import_module
@@ -15,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 
 from azarr.codecs._numcodecs import PREFIX, guarded, make_numcodec
-from azarr.codecs._stage import Chunk, Codec, Memory, Size, Stage, as_bytes, need_chunk
+from azarr.codecs._stage import Chunk, Codec, Memory, Size, Stage, need_chunk
 from azarr.errors import DecodeError, MetadataError, UsageError
 from azarr.model import CodecSpec
 from azarr.typing import Buffer, NDArray, Shape
@@ -126,18 +127,18 @@ def _compile(spec: CodecSpec, before: Any) -> Stage:
 
 
 def _encoder(codec: Any, chunk: Chunk, *, flat: bool) -> Callable[[NDArray], Any]:
-    order, is_object = chunk.order, chunk.data_type.is_object
+    order = chunk.order
+
+    def encode_flat(array: NDArray) -> Any:
+        array = np.asarray(array, object, order=order).reshape(-1, order=order)
+        return codec.encode(array)
 
     def encode(array: NDArray) -> Any:
-        if flat:
-            # Memory order, so that numcodecs flattens a v2 chunk of order "F" as zarr-python does.
-            array = np.asarray(array, object, order=order).reshape(-1, order=order)
-            return codec.encode(array)
-        if is_object and array.ndim == 0:
-            array = array.reshape(1)  # numcodecs' msgpack2 cannot take a list of no dimension
-        return as_bytes(codec.encode(array))
+        if codec.codec_id == "msgpack2" and array.ndim == 0:
+            array = array.reshape(1)  # numcodecs cannot write a list of no dimension
+        return codec.encode(np.asarray(array, order=order))
 
-    return encode
+    return encode_flat if flat else encode
 
 
 def _decoder(decode_elements: _Decoder, codec: Any, chunk: Chunk) -> Callable[[Buffer], NDArray]:
@@ -145,6 +146,10 @@ def _decoder(decode_elements: _Decoder, codec: Any, chunk: Chunk) -> Callable[[B
 
     def decode(data: Buffer) -> NDArray:
         elements = decode_elements(codec, data, count)
+        if elements.shape is not None and math.prod(elements.shape) != count:
+            raise ValueError(
+                f"it holds an array of shape {elements.shape}, but a chunk has {shape}"
+            )
         values = elements.values
         if not isinstance(values, np.ndarray):
             values = _exactly(values, count)

@@ -14,15 +14,15 @@ from typing import Any, Final, Protocol
 
 from azarr.codecs._layout import memory_layout
 from azarr.codecs._registry import find_codec
-from azarr.codecs._stage import Chunk, Kind, Memory, Stage, as_bytes
+from azarr.codecs._stage import Chunk, Kind, Memory, Stage, as_bytes, exportable, exports
 from azarr.errors import MetadataError
 from azarr.model import ArrayMetadata, CodecSpec, DataType
 from azarr.typing import Buffer, NDArray, Order, Shape
 
 _PICKLE: Final = "numcodecs.pickle"
-# Below this, a codec is faster into memory of its own than into ours: numcodecs takes 1.5 us to
-# look at a destination, about as long as copying 16 KiB.
-_INTO_BYTES: Final = 32 * 1024
+# Below this, a codec is faster into memory of its own, which is then copied: numcodecs takes 1.5 us
+# to look at a destination. Measured: 16 KiB 3.1 us against 3.7, 32 KiB 4.0 against 4.4.
+_INTO_BYTES: Final = 64 * 1024
 
 
 class Decode(Protocol):
@@ -73,6 +73,7 @@ class Pipeline:
 
     Example:
         >>> import numpy as np
+        >>> from azarr.codecs import Parts, compile_parts
         >>> from azarr.model import CodecSpec, DataType
         >>> pipeline = compile_parts(
         ...     Parts(
@@ -211,7 +212,7 @@ def _decoder(arrays: Sequence[Stage], tail: Sequence[Stage], *, into: bool) -> D
     """The decoding function with no more steps than this pipeline has."""
     steps = [stage.decode for stage in reversed([*arrays, *tail])]
     if into:
-        return _decoder_into(steps, tail[0].decode_into)
+        return _decoder_into(steps, tail[0].decode_into, arrays[-1].after)
     match steps:
         case [only]:
             return lambda data, into=None: only(data)
@@ -226,23 +227,28 @@ def _decoder(arrays: Sequence[Stage], tail: Sequence[Stage], *, into: bool) -> D
     return decode
 
 
-def _decoder_into(steps: Sequence[Callable[[Any], Any]], decode_into: Any) -> Decode:
+def _decoder_into(
+    steps: Sequence[Callable[[Any], Any]], decode_into: Any, form: Chunk | Memory
+) -> Decode:
     *first_steps, last, view = steps
+    is_buffer = form.dtype is not None and exports(form.dtype)
 
     def decode(data: Any, into: NDArray | None = None) -> NDArray:
         for step in first_steps:
             data = step(data)
         if into is None:
             return view(last(data))  # type: ignore[no-any-return]
-        decode_into(data, into.reshape(-1, order="A").view("u1"))
+        decode_into(data, into if is_buffer else exportable(into))
         return into
 
     return decode
 
 
 def _encoder(arrays: Sequence[Stage], tail: Sequence[Stage]) -> Encode:
-    steps = [stage.encode for stage in [*arrays, *tail]]
-    if not tail:
+    stages = [*arrays, *tail]
+    steps = [stage.encode for stage in stages]
+    if stages[-1].after.dtype is not None:
+        # The last codec makes elements, an ndarray.
         steps.append(as_bytes)
     if len(steps) == 2:
         first, second = steps

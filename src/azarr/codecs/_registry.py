@@ -13,6 +13,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 from azarr.codecs._stage import Codec
 from azarr.errors import UnknownCodecError, UsageError
+from azarr.model import register_codec_kind
 
 ENTRY_POINT_GROUP = "azarr.codecs"
 
@@ -20,7 +21,9 @@ _codecs: dict[str, Codec] = {}
 
 
 def register_codec(name: str, codec: Codec) -> None:
-    """Make `codec` known under `name`, replacing any codec of that name in this process.
+    """Make `codec` known under `name`, in place of any codec of that name in this process.
+
+    Register before opening arrays: a document whose codecs are not known cannot be put in order.
 
     Args:
         name: as in the metadata. In Zarr v2 the codec `{"id": "x"}` has the name "numcodecs.x". A
@@ -38,6 +41,12 @@ def register_codec(name: str, codec: Codec) -> None:
     if not isinstance(codec, Codec):
         raise UsageError(f"codec {name!r} must be an azarr.codecs.Codec, not {codec!r}")
     _codecs[name] = codec
+    register_codec_kind(name, codec.kind)
+
+
+def add_built_in(codecs: Mapping[str, Codec]) -> None:
+    """Make azarr's own codecs known; `azarr.model` knows their kinds already."""
+    _codecs.update(codecs)
 
 
 def find_codec(name: str) -> Codec:

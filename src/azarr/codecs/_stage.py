@@ -9,13 +9,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 
 from azarr.errors import MetadataError
 from azarr.model import CodecSpec, DataType
 from azarr.typing import Buffer, NDArray, Order, Shape
+
+# A view takes 0.8 us, as long as copying this much.
+_COPIED_BYTES: Final = 16 * 1024
 
 Kind: TypeAlias = Literal["array->array", "array->bytes", "bytes->bytes"]
 
@@ -109,7 +112,7 @@ class Stage:
             ndarray or bytes-like, and returns bytes-like.
         decode: the reverse; checks all that its input can be checked for, and raises
             `ChunkDataError`. In bytes form it takes and returns bytes-like of one byte an item.
-        decode_into: like `decode`, into the given contiguous uint8 array of exactly the right size.
+        decode_into: like `decode`, into the given contiguous array of exactly the right size.
         is_view: decoding neither copies nor computes: the memory of the chunk is the bytes.
         detail: what a serializer wants to tell the layers above (a shard its layout).
     """
@@ -137,20 +140,30 @@ class Codec:
 
 
 def as_bytes(memory: Any) -> Buffer:
-    """A contiguous ndarray (in memory order) or anything bytes-like as bytes; never copies."""
+    """A contiguous ndarray (in memory order) or anything bytes-like, one byte an item.
+
+    A copy only where making a view would take longer.
+    """
     if isinstance(memory, bytes | bytearray):
         return memory
     if isinstance(memory, np.ndarray):
+        if memory.nbytes < _COPIED_BYTES:
+            return memory.tobytes("A")
         return memory.reshape(-1, order="A").view(np.uint8).data
     return memoryview(memory).cast("B")
 
 
-def exportable(array: NDArray) -> NDArray:
-    """The same memory with a dtype that the buffer protocol can express.
+def exports(dtype: np.dtype[Any]) -> bool:
+    """Whether arrays of the dtype are buffers; datetimes are not, also not inside a structure."""
+    try:
+        memoryview(np.empty(0, dtype))  # type: ignore[arg-type]
+    except (ValueError, TypeError, BufferError):
+        return False
+    return True
 
-    NumPy exports neither datetimes nor registered dtypes (bfloat16), also not inside a structure.
-    Blosc needs only the item size; a void of the same size has it.
-    """
+
+def exportable(array: NDArray) -> NDArray:
+    """The same memory as an array that is a buffer: blosc needs no more than the item size."""
     return array.view(f"V{array.dtype.itemsize}")
 
 

@@ -56,7 +56,8 @@ def inflate(
                 raise _TooLong(f"it holds more than {most} bytes")
             if not len(fed):
                 raise ValueError("it is cut off")
-            parts.append(part)
+            if part:
+                parts.append(part)
             position += len(fed) - len(stream.unused_data)
         piece = _PIECE
         if position == len(view):
@@ -101,7 +102,7 @@ def _compile_zlib(window: int, default_level: int) -> Callable[[CodecSpec, Memor
 
         def encode(memory: Any) -> Buffer:
             # The time stamp of a gzip header stays 0, so the same chunk gives the same bytes.
-            return zlib.compress(memory, level, window)
+            return zlib.compress(as_bytes(memory), level, window)
 
         def start() -> _Decompressor:
             return zlib.decompressobj(window)

@@ -17,7 +17,7 @@ from azarr import config
 from azarr.engine._blocking import BlockingRuntime
 from azarr.engine._permits import Waiter
 from azarr.engine._process import process
-from azarr.engine._runtime import Buffers, Children, Keys, Work
+from azarr.engine._runtime import Children, Keys, Ranges, Work
 from azarr.stores import AsyncStore
 from azarr.typing import Buffer, ByteRange, Generation
 
@@ -78,9 +78,11 @@ class AnyioRuntime:
         async with self._permit:
             return await self.store.get(key)
 
-    async def get_ranges(self, key: str, ranges: Sequence[ByteRange]) -> Buffers | None:
+    async def get_ranges(
+        self, key: str, ranges: Sequence[ByteRange], generation: Generation | None = None
+    ) -> Ranges | None:
         async with self._permit:
-            return await self.store.get_ranges(key, ranges)
+            return await self.store.get_ranges(key, ranges, generation)
 
     async def get_with_generation(self, key: str) -> tuple[Buffer | None, Generation | None]:
         async with self._permit:
@@ -124,7 +126,7 @@ class AnyioRuntime:
     async def compute(self, function: Callable[..., T], *args: Any) -> T:
         return await anyio.to_thread.run_sync(function, *args, limiter=_compute_threads())
 
-    async def for_each(self, work: Work, steps: Iterator[Any], count: int, nbytes: int) -> None:
+    async def for_each(self, work: Work, steps: Iterator[Any], count: int, nbytes: int, grain: int = 0) -> None:
         workers = min(count, config.get().requests, max(1, BYTES_IN_FLIGHT // max(nbytes, 1)))
         if workers <= 1:
             await work(steps)
@@ -153,7 +155,7 @@ class InlineRuntime(BlockingRuntime):
     def lock(self, key: str) -> Permit:  # type: ignore[override]
         return Permit((self.store.origin, key))
 
-    async def for_each(self, work: Work, steps: Iterator[Any], count: int, nbytes: int) -> None:
+    async def for_each(self, work: Work, steps: Iterator[Any], count: int, nbytes: int, grain: int = 0) -> None:
         await work(steps)
 
 

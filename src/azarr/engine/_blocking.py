@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from azarr import config
 from azarr.engine._permits import Waiter
 from azarr.engine._process import process
-from azarr.engine._runtime import Buffers, Children, Keys, Work
+from azarr.engine._runtime import Children, Keys, Ranges, Work
 from azarr.stores import BlockingStore
 from azarr.typing import Buffer, ByteRange, Generation
 
@@ -51,8 +51,10 @@ class BlockingRuntime:
     async def get(self, key: str) -> Buffer | None:
         return self.store.get(key)
 
-    async def get_ranges(self, key: str, ranges: Sequence[ByteRange]) -> Buffers | None:
-        return self.store.get_ranges(key, ranges)
+    async def get_ranges(
+        self, key: str, ranges: Sequence[ByteRange], generation: Generation | None = None
+    ) -> Ranges | None:
+        return self.store.get_ranges(key, ranges, generation)
 
     async def get_with_generation(self, key: str) -> tuple[Buffer | None, Generation | None]:
         return self.store.get_with_generation(key)
@@ -87,8 +89,8 @@ class BlockingRuntime:
     async def compute(self, function: Callable[..., T], *args: Any) -> T:
         return function(*args)
 
-    async def for_each(self, work: Work, steps: Iterator[Any], count: int, nbytes: int) -> None:
-        threads = _threads_worth(count, nbytes)
+    async def for_each(self, work: Work, steps: Iterator[Any], count: int, nbytes: int, grain: int = 0) -> None:
+        threads = _threads_worth(count, grain)
         if threads > 1:
             _for_each_in_threads(work, steps, threads, self._stop)
         else:
@@ -121,9 +123,9 @@ class ThreadLock:
         process().permits.release(self._name)
 
 
-def _threads_worth(count: int, nbytes: int) -> int:
+def _threads_worth(count: int, grain: int) -> int:
     settings = config.get()
-    if count < 2 or nbytes < settings.threaded_chunk_bytes:
+    if count < 2 or grain < settings.threaded_chunk_bytes:
         return 1
     return min(count, settings.threads or process().cores)
 

@@ -13,17 +13,23 @@ from contextlib import ExitStack
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from azarr.engine._lru import LruCache
 from azarr.engine._permits import Permits
 
 if TYPE_CHECKING:
     from anyio.from_thread import BlockingPortal
 
 
+SHARD_INDEX_BYTES = 64 * 1024 * 1024
+"""Parsed shard indexes that are kept: about 400,000 inner chunks."""
+
+
 class Process:
-    """What one process has: permits, a thread pool, and one background event loop."""
+    """What one process has: permits, shard indexes, a thread pool, one background event loop."""
 
     def __init__(self) -> None:
         self.permits = Permits()
+        self.shard_indexes = LruCache(SHARD_INDEX_BYTES)
         self._mutex = Lock()
         self._pool: ThreadPoolExecutor | None = None
         self._portal: BlockingPortal | None = None

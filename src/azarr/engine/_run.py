@@ -19,6 +19,7 @@ from azarr.engine._runtime import Runtime
 from azarr.stores import AsyncStore, BlockingStore, Store
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 STEP_SECONDS = 10e-6
 """What a step costs beside its bytes: a small blosc chunk, measured 4 to 8 us in memory."""
@@ -31,7 +32,7 @@ YIELD_SECONDS = 0.005
 
 
 @dataclass(frozen=True, slots=True)
-class Operation(Generic[T]):
+class Operation(Generic[T_co]):
     """Something to be done with one store.
 
     Attributes:
@@ -41,7 +42,7 @@ class Operation(Generic[T]):
     """
 
     store: Store
-    body: Callable[[Runtime], Coroutine[Any, Any, T]]
+    body: Callable[[Runtime], Coroutine[Any, Any, T_co]]
     steps: int = 1
     nbytes: int = 0
 

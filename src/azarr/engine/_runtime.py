@@ -11,7 +11,7 @@ from azarr.typing import Buffer, ByteRange, Generation
 
 T = TypeVar("T")
 # In the classes below `list` and `set` are methods.
-Buffers: TypeAlias = list[Buffer]
+Ranges: TypeAlias = tuple[list[Buffer], Generation | None]
 Keys: TypeAlias = list[str]
 Children: TypeAlias = tuple[list[str], list[str]]
 
@@ -30,7 +30,9 @@ class Runtime(Protocol):
 
     async def get(self, key: str) -> Buffer | None: ...
 
-    async def get_ranges(self, key: str, ranges: Sequence[ByteRange]) -> Buffers | None: ...
+    async def get_ranges(
+        self, key: str, ranges: Sequence[ByteRange], generation: Generation | None = None
+    ) -> Ranges | None: ...
 
     async def get_with_generation(self, key: str) -> tuple[Buffer | None, Generation | None]: ...
 
@@ -58,10 +60,11 @@ class Runtime(Protocol):
     async def compute(self, function: Callable[..., T], *args: Any) -> T:
         """Run a pure function that decodes or encodes a whole chunk, where it blocks nobody."""
 
-    async def for_each(self, work: Work, steps: Iterator[Any], count: int, nbytes: int) -> None:
+    async def for_each(self, work: Work, steps: Iterator[Any], count: int, nbytes: int, grain: int = 0) -> None:
         """Let workers pull steps until there are none, as many at once as is worthwhile.
 
         Args:
             count: how many steps there are.
             nbytes: decoded bytes of one step.
+            grain: decoded bytes of one call of a codec within a step.
         """

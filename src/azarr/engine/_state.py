@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
-from azarr.codecs import Pipeline, compile_pipeline
+import numpy as np
+
+from azarr.codecs import Pipeline, ShardLayout, compile_pipeline
 from azarr.model import ArrayMetadata, GroupMetadata
 from azarr.stores import Store
+from azarr.typing import Shape
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,17 +45,47 @@ class ArrayState(NodeState):
     Attributes:
         chunk_store: where the chunks are, if not in `store`.
         write_empty_chunks: whether chunks of nothing but the fill value are stored.
+        allow_pickle: whether the codec that runs code may be used.
         pipeline: the array's codecs, compiled.
     """
 
     metadata: ArrayMetadata
     chunk_store: Store
     write_empty_chunks: bool = True
+    allow_pickle: bool = False
     pipeline: Pipeline = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         NodeState.__post_init__(self)
-        object.__setattr__(self, "pipeline", compile_pipeline(self.metadata))
+        pipeline = compile_pipeline(self.metadata, allow_pickle=self.allow_pickle)
+        object.__setattr__(self, "pipeline", pipeline)
+
+    @property
+    def shards(self) -> ShardLayout | None:
+        """How chunks are divided once more, where that division is what is stored as it is."""
+        pipeline = self.pipeline
+        if pipeline.parts.filters or pipeline.parts.compressors:
+            return None
+        return pipeline.detail if isinstance(pipeline.detail, ShardLayout) else None
+
+    @property
+    def chunks(self) -> Shape:
+        """The chunk shape users see: that of the inner chunks where there are shards."""
+        layout = self.shards
+        return self.metadata.chunk_shape if layout is None else layout.inner.chunk_shape
+
+    @property
+    def grain(self) -> int:
+        """Decoded bytes of one call of a codec: an inner chunk, or a chunk."""
+        return self.pipeline.nbytes if self.shards is None else self.shards.inner.nbytes
+
+    @property
+    def fill(self) -> Any:
+        """The fill value as something that can be assigned; an undefined one reads as zeros."""
+        metadata = self.metadata
+        if metadata.fill_value is not None or metadata.data_type.is_object:
+            return metadata.fill_value
+        return np.zeros((), metadata.dtype)[()]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

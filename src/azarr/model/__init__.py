@@ -4,6 +4,7 @@ Here live data types, fill values, chunk grids, chunk keys, metadata and the doc
 and v3. No other layer knows a format's JSON or the names of its documents. Pure: no I/O, no codecs.
 """
 
+from azarr.model._spelling_v3 import spelled
 from azarr.model.chunk_grids import ChunkGrid, RegularGrid
 from azarr.model.chunk_keys import ChunkKeyEncoding
 from azarr.model.codec_specs import CodecKind, CodecSpec, register_codec_kind, split_codecs
@@ -26,5 +27,6 @@ __all__ = [
     "node_documents",
     "parse_node",
     "register_codec_kind",
+    "spelled",
     "split_codecs",
 ]

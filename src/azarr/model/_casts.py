@@ -158,6 +158,8 @@ def cast_raw(value: Any, dtype: DType) -> Any:
 def cast_structured(value: Any, dtype: DType) -> Any:
     """A record, a sequence or mapping with one value per field, or the bytes of an element."""
     names = dtype.names or ()
+    if isinstance(value, np.void) and value.dtype == dtype:
+        return value
     if is_zero(value):
         value = bytes(dtype.itemsize)
     if isinstance(value, bytes | bytearray):
@@ -180,7 +182,9 @@ def cast_field(value: Any, dtype: DType) -> Any:
         return CASTS[family_of(dtype)](value, dtype)
     base, shape = dtype.subdtype
     try:
-        return np.broadcast_to(np.asarray(value, base), shape)
+        items = np.asarray(value, base if base.names is not None else object)
+        cast = [cast_field(item, base) for item in items.ravel()]
+        return np.broadcast_to(np.array(cast, base).reshape(items.shape), shape)
     except (ValueError, TypeError, OverflowError) as error:
         raise MetadataError(
             f"fill value {show(value)} does not fit sub-array {dtype}: {error}"

@@ -45,7 +45,7 @@ def read_bool(value: Any, dtype: DType) -> Any:
 
 
 def read_bool_v2(value: Any, dtype: DType) -> Any:
-    """true, false, 0 or 1 (zarr 2 before 2.2 wrote numbers)."""
+    """true, false, or 0 or 1: zarr 2's default fill value was the number 0 for every data type."""
     return read_bool(bool(value) if is_integer(value) and value in (0, 1) else value, dtype)
 
 
@@ -62,7 +62,7 @@ def read_integer(value: Any, dtype: DType) -> Any:
 
 
 def read_integer_v2(value: Any, dtype: DType) -> Any:
-    """A number without fraction; 0.0 too, which other writers of v2 leave for integers."""
+    """A number equal to an integer; unlike v3, the v2 specification does not forbid 0.0."""
     if not is_integer(value) and not isinstance(value, float):
         refuse(value, dtype, "an integer")
     return cast_integer(value, dtype)

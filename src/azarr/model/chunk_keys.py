@@ -100,6 +100,20 @@ class ChunkKeyEncoding:
         coords = product(*tables)
         return map(self.separator.join, map(_reversed, coords) if style.reverses else coords)
 
+    def keys_at(self, indices: Sequence[Sequence[int]], prefix: str = "") -> Iterator[str]:
+        """The keys of single chunks, given one column of indices per dimension.
+
+        Example:
+            >>> list(ChunkKeyEncoding("default", "/").keys_at([(0, 1), (5, 2)], "a/"))
+            ['a/c/0/5', 'a/c/1/2']
+        """
+        style = _STYLES[self.name]
+        columns = [map(str, axis) for axis in indices]
+        if style.reverses:
+            columns.reverse()
+        head = prefix + style.head + self.separator if style.head else prefix
+        return map(head.__add__, map(self.separator.join, zip(*columns, strict=True)))
+
     def parse(self, key: str, ndim: int) -> ChunkCoords | None:
         """The coordinates that `key` stands for; None if it is no chunk key of an ndim-d array.
 

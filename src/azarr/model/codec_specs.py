@@ -77,8 +77,11 @@ class CodecSpec:
         return cls("bytes" if name == "endian" else name, configuration)
 
     def to_v3(self) -> dict[str, JSON]:
-        """The v3 object. `configuration` is left out where it is empty."""
-        if not self.configuration:
+        """The v3 object; an empty `configuration` is left out where that is usual.
+
+        zarr-python refuses its own `numcodecs.*` codecs without one.
+        """
+        if not self.configuration and self.numcodecs_id is None:
             return {"name": self.name}
         return {"name": self.name, "configuration": dict(self.configuration)}
 

@@ -124,6 +124,8 @@ class ArrayMetadata:
         rules.check("has a serializer", self.serializer is not None, (rules.serializer,))
         rules.check("has a fill value", self.fill_value is not None, rules.fill_value)
         rules.check("number of compressors", len(self.compressors), rules.compressors)
+        if self.data_type.is_object and not rules.serializer and not self.filters:
+            raise MetadataError("filters is (); object arrays need an object codec as the first")
         self._check_dimension_names(rules)
 
     def _check_dimension_names(self, rules: _FormatRules) -> None:

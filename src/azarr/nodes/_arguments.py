@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from azarr.codecs import compile_pipeline, default_codecs, spec_of
+from azarr.codecs import compile_pipeline, default_codecs, sharding_spec, spec_of
 from azarr.errors import MetadataError, UsageError
 from azarr.model import ArrayMetadata, ChunkKeyEncoding, CodecSpec, DataType, RegularGrid
 from azarr.typing import JSON, Shape, ZarrFormat
@@ -34,7 +34,7 @@ class ArrayArguments:
     the filters); `compressors` and `serializer` that of Zarr v3.
     """
 
-    shape: int | Sequence[int]
+    shape: int | Iterable[int] | None
     dtype: Any = None
     chunks: Any = True
     shards: Any = None
@@ -60,18 +60,24 @@ class ArrayArguments:
         data_type = DataType.of(
             np.dtype("f8") if self.dtype is None else self.dtype, self.object_codec
         )
-        if self.shards is not None:
-            raise MetadataError("shards: writing sharded arrays is not supported yet")
         order = _order(self.order)
+        chunk_shape = normalize_chunks(self.chunks, shape, data_type.itemsize)
         filters, serializer, compressors = self._codecs(data_type, zarr_format)
         if order == "F" and zarr_format == 3 and len(shape) > 1:
             transpose = CodecSpec("transpose", {"order": [*reversed(range(len(shape)))]})
             filters = (transpose, *filters)
+        if self.shards is not None:
+            if zarr_format != 3:
+                raise UsageError(f"shards need zarr_format=3, not {zarr_format!r}")
+            inner = (*filters, serializer, *compressors)
+            shard_shape = self._shard_shape(shape, chunk_shape)
+            serializer = sharding_spec(chunk_shape, [spec for spec in inner if spec is not None])
+            filters, compressors, chunk_shape = (), (), shard_shape
         metadata = ArrayMetadata(
             zarr_format=zarr_format,
             shape=shape,
             data_type=data_type,
-            chunk_grid=RegularGrid(normalize_chunks(self.chunks, shape, data_type.itemsize)),
+            chunk_grid=RegularGrid(chunk_shape),
             chunk_key_encoding=self._key_encoding(zarr_format),
             fill_value=self._fill_value(data_type, zarr_format),
             order=order if zarr_format == 2 else "C",
@@ -81,8 +87,14 @@ class ArrayArguments:
             dimension_names=self._dimension_names(zarr_format),
             attributes=dict(self.attributes or {}),
         )
-        compile_pipeline(metadata)
+        compile_pipeline(metadata, allow_pickle=self.names_pickle)
         return metadata
+
+    @property
+    def names_pickle(self) -> bool:
+        """Whether the user asked by name for the codec that runs code."""
+        named = [self.object_codec, *(self.filters if isinstance(self.filters, (list, tuple)) else ())]
+        return any(getattr(codec, "codec_id", codec) == "pickle" for codec in named)
 
     def _codecs(
         self, data_type: DataType, zarr_format: ZarrFormat
@@ -92,16 +104,33 @@ class ArrayArguments:
             raise UsageError("compressor and compressors contradict each other: give one of them")
         given = self.compressors if self.compressors is not AUTO else self.compressor
         if given is not AUTO and given != "auto" and given != "default":
-            compressors = _specs(given, zarr_format)
+            compressors = _specs(given, zarr_format, data_type)
         if self.filters is not AUTO and self.filters != "auto":
-            filters = _merged_filters(filters, _specs(self.filters, zarr_format), data_type)
+            filters = _merged_filters(filters, _specs(self.filters, zarr_format, data_type), data_type)
         if self.serializer is not AUTO and self.serializer != "auto":
-            serializer = spec_of(self.serializer, zarr_format)
+            serializer = spec_of(self.serializer, zarr_format, data_type)
         if self.object_codec is not None and data_type.is_object:
-            spec = spec_of(self.object_codec, zarr_format)
+            spec = spec_of(self.object_codec, zarr_format, data_type)
             if zarr_format == 2 and spec not in filters:
                 filters = (spec, *(f for f in filters if f not in default_codecs(data_type, 2)[0]))
         return filters, serializer, compressors
+
+    def _shard_shape(self, shape: Shape, chunk_shape: Shape) -> Shape:
+        """Shard lengths, multiples of the chunk's; a dict may give them as `shape`."""
+        shards = self.shards["shape"] if isinstance(self.shards, Mapping) else self.shards
+        given = tuple(shards) if isinstance(shards, Iterable) else (shards,) * len(shape)
+        if len(given) != len(shape) or any(
+            isinstance(length, bool) or not isinstance(length, (int, np.integer)) or length < 1
+            for length in given
+        ):
+            raise UsageError(f"shards {self.shards!r}: one length per dimension of {shape} is needed")
+        for length, chunk in zip(given, chunk_shape, strict=True):
+            if length % chunk:
+                raise UsageError(
+                    f"shards {given} are no multiples of the chunks {chunk_shape}: "
+                    f"{length} is not divisible by {chunk}"
+                )
+        return tuple(int(length) for length in given)
 
     def _fill_value(self, data_type: DataType, zarr_format: ZarrFormat) -> Any:
         value = self.fill_value
@@ -115,8 +144,8 @@ class ArrayArguments:
         given = self.chunk_key_encoding
         if isinstance(given, ChunkKeyEncoding):
             return given
-        name = "default" if zarr_format == 3 else "v2"
-        separator = self.dimension_separator
+        name: Any = "default" if zarr_format == 3 else "v2"
+        separator: Any = self.dimension_separator
         if isinstance(given, Mapping):
             name = given.get("name", name)
             configuration = given.get("configuration", given)
@@ -129,7 +158,7 @@ class ArrayArguments:
             raise MetadataError(f"dimension_separator {separator!r}: '.' and '/' are allowed")
         if name not in ("default", "v2") or (zarr_format == 2 and name != "v2"):
             raise MetadataError(f"chunk_key_encoding {name!r}: 'default' and 'v2' are allowed")
-        return ChunkKeyEncoding(name, separator)  # type: ignore[arg-type]
+        return ChunkKeyEncoding(name, separator)
 
     def _dimension_names(self, zarr_format: ZarrFormat) -> tuple[str | None, ...] | None:
         if self.dimension_names is None:
@@ -155,11 +184,13 @@ def _order(order: str | None) -> Any:
     return order
 
 
-def _specs(codecs: Any, zarr_format: ZarrFormat) -> tuple[CodecSpec, ...]:
+def _specs(
+    codecs: Any, zarr_format: ZarrFormat, data_type: DataType
+) -> tuple[CodecSpec, ...]:
     if codecs is None:
         return ()
     many = codecs if isinstance(codecs, (list, tuple)) else (codecs,)
-    return tuple(spec_of(codec, zarr_format) for codec in many)
+    return tuple(spec_of(codec, zarr_format, data_type) for codec in many)
 
 
 def _merged_filters(

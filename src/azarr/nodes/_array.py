@@ -45,7 +45,7 @@ class Array(ArrayFacade):
         self, store: Any, path: str | None = None, read_only: bool = False, chunk_store: Any = None
     ) -> None:
         at = place(store, path, read_only=read_only, chunk_store=chunk_store)
-        self._state = run(open_array(at, "r", ArrayArguments(shape=None)))  # type: ignore[arg-type]
+        self._state = run(open_array(at, "r", ArrayArguments(shape=None)))
 
     @property
     def async_array(self) -> Any:

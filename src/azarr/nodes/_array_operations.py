@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from azarr.engine import ArrayState, Operation, Runtime, decoded_bytes, read, write
@@ -40,8 +40,9 @@ def select(array: ArrayState, kind: str, selection: Any) -> Selection:
     """A selection of one named kind, normalized."""
     metadata = array.metadata
     if kind == "block":
-        return block_selection(selection, metadata.shape, metadata.chunk_shape)
-    return _KINDS[kind](selection, metadata.shape)
+        return block_selection(selection, metadata.shape, array.chunks)
+    normalize: Callable[..., Selection] = _KINDS[kind]
+    return normalize(selection, metadata.shape)
 
 
 _KINDS: dict[str, Any] = {

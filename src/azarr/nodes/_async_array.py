@@ -39,7 +39,7 @@ class AsyncArray(ArrayFacade):
     ) -> AsyncArray:
         """Open an array that exists; the arguments are those of `Array`."""
         at = place(store, path, read_only=read_only, chunk_store=chunk_store)
-        arguments = ArrayArguments(shape=None)  # type: ignore[arg-type]
+        arguments = ArrayArguments(shape=None)
         return cls._of(await run_async(open_array(at, "r", arguments)))  # type: ignore[no-any-return]
 
     @property

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 
-from azarr.codecs import numcodec_of
+from azarr.codecs import Parts, numcodec_of
 from azarr.engine import ArrayState, GroupState, Metadata
 from azarr.stores import Store
 from azarr.typing import Shape, ZarrFormat
@@ -32,7 +32,7 @@ class NodeFacade(Generic[S]):
 
     def _adopt(self, metadata: Metadata) -> None:
         """Take over metadata that this object has just written or read."""
-        self._state = replace(self._state, metadata=metadata)
+        self._state = replace(self._state, metadata=metadata)  # type: ignore[arg-type]
 
     @property
     def store(self) -> Store:
@@ -67,7 +67,7 @@ class NodeFacade(Generic[S]):
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        mine, theirs = self._state, other._state  # type: ignore[attr-defined]
+        mine, theirs = self._state, other._state
         return bool(
             mine.store == theirs.store
             and mine.path == theirs.path
@@ -128,13 +128,19 @@ class ArrayFacade(NodeFacade[ArrayState]):
 
     @property
     def chunks(self) -> Shape:
-        """The length of each dimension of a chunk."""
-        return self._state.metadata.chunk_shape
+        """The length of each dimension of a chunk; of an inner chunk where there are shards."""
+        return self._state.chunks
+
+    @property
+    def shards(self) -> Shape | None:
+        """The length of each dimension of a shard; None: chunks are stored on their own."""
+        return None if self._state.shards is None else self._state.metadata.chunk_shape
 
     @property
     def cdata_shape(self) -> Shape:
         """The number of chunks along each dimension."""
-        return self._state.metadata.chunk_counts or (1,)
+        lengths = zip(self.shape, self.chunks, strict=True)
+        return tuple(-(-length // chunk) if chunk else 0 for length, chunk in lengths) or (1,)
 
     @property
     def nchunks(self) -> int:
@@ -149,29 +155,39 @@ class ArrayFacade(NodeFacade[ArrayState]):
     @property
     def order(self) -> str:
         """The layout of elements inside a chunk: "C" row-major, "F" column-major."""
-        metadata = self._state.metadata
-        reverse = [*reversed(range(metadata.ndim))]
-        first = metadata.filters[0] if metadata.filters else None
-        if first is not None and first.name == "transpose" and metadata.ndim > 1:
-            order = first.configuration.get("order")
-            return "F" if order in (reverse, "F") else "C"
-        return metadata.order
+        parts = self._codecs
+        reverse = [*reversed(range(self.ndim))]
+        first = parts.filters[0] if parts.filters else None
+        if first is not None and first.name == "transpose" and self.ndim > 1:
+            return "F" if first.configuration.get("order") in (reverse, "F") else "C"
+        return parts.order
+
+    @property
+    def _codecs(self) -> Parts:
+        """The codecs of a chunk; of an inner chunk where there are shards."""
+        layout = self._state.shards
+        return (self._state.pipeline if layout is None else layout.inner).parts
 
     @property
     def filters(self) -> Any:
         """The filters, as numcodecs objects where they have one; None if there are none."""
-        return [numcodec_of(spec) for spec in self._state.metadata.filters] or None
+        return [numcodec_of(spec) for spec in self._codecs.filters] or None
 
     @property
     def compressor(self) -> Any:
         """The first compressor as a numcodecs object; None: chunks are not compressed."""
-        compressors = self._state.metadata.compressors
+        compressors = self._codecs.compressors
         return numcodec_of(compressors[0]) if compressors else None
+
+    @property
+    def serializer(self) -> Any:
+        """The codec from array to bytes; None in v2, where the data type says it all."""
+        return self._codecs.serializer
 
     @property
     def compressors(self) -> tuple[Any, ...]:
         """All codecs from bytes to bytes, in the order of encoding."""
-        return tuple(numcodec_of(spec) for spec in self._state.metadata.compressors)
+        return tuple(numcodec_of(spec) for spec in self._codecs.compressors)
 
     @property
     def dimension_names(self) -> tuple[str | None, ...] | None:

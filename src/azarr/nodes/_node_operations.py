@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -48,6 +49,7 @@ class Place:
     Attributes:
         zarr_format: the format asked for; None: as the parent group, else as configured.
         write_empty_chunks: None: as configured.
+        allow_pickle: whether the codec that runs code may be used; it may if so configured.
     """
 
     store: Store
@@ -56,6 +58,7 @@ class Place:
     zarr_format: ZarrFormat | None = None
     read_only: bool = False
     write_empty_chunks: bool | None = None
+    allow_pickle: bool = False
 
     @property
     def name(self) -> str:
@@ -134,6 +137,7 @@ def create_array(
     if data is not None:
         data = data if hasattr(data, "dtype") and hasattr(data, "shape") else np.asarray(data)
         arguments = arguments.with_data(data)
+    at = replace(at, allow_pickle=arguments.names_pickle)
 
     async def body(runtime: Runtime) -> ArrayState:
         return await _create_array(runtime, at, arguments, data, overwrite)
@@ -200,7 +204,7 @@ def open_array(
 
 
 def create_group(
-    at: Place, attributes: dict[str, JSON] | None = None, overwrite: bool = False
+    at: Place, attributes: Mapping[str, JSON] | None = None, overwrite: bool = False
 ) -> Operation[GroupState]:
     """Create a group."""
     check_writable(at.read_only or at.store.read_only, at.name)
@@ -222,7 +226,7 @@ def create_group(
 
 
 def open_group(
-    at: Place, mode: str, attributes: dict[str, JSON] | None = None
+    at: Place, mode: str, attributes: Mapping[str, JSON] | None = None
 ) -> Operation[GroupState]:
     """Open a group; mode "a" creates one that does not exist."""
     if mode in ("w", "w-", "x"):
@@ -246,9 +250,9 @@ def open_group(
 def open_any(at: Place, mode: str, arguments: ArrayArguments) -> Operation[ArrayState | GroupState]:
     """Open whatever is there; a shape says that an array may be created, mode "w" else a group."""
     if arguments.shape is not None:
-        return open_array(at, mode, arguments)  # type: ignore[return-value]
+        return open_array(at, mode, arguments)
     if mode in ("w", "w-", "x"):
-        return create_group(at, None, mode == "w")  # type: ignore[return-value]
+        return create_group(at, None, mode == "w")
 
     async def body(runtime: Runtime) -> ArrayState | GroupState:
         metadata = await open_node(runtime, at.path, at.zarr_format)

@@ -6,7 +6,8 @@ reading and writing. Its cost (chunks, bytes) is known before anything is done.
 """
 
 from azarr.plan._coordinate import CoordinatePlan
-from azarr.plan._orthogonal import OrthogonalPlan, Step
+from azarr.plan._orthogonal import OrthogonalPlan
 from azarr.plan._plan import Plan, plan_selection
+from azarr.plan._step import KeyEncoding, Step
 
-__all__ = ["CoordinatePlan", "OrthogonalPlan", "Plan", "Step", "plan_selection"]
+__all__ = ["CoordinatePlan", "KeyEncoding", "OrthogonalPlan", "Plan", "Step", "plan_selection"]

@@ -44,8 +44,8 @@ def count_chunks(axis: Axis, chunk: int) -> int:
         if axis.start == axis.stop:
             return 0
         if axis.step <= chunk:
-            return (axis.stop - 1) // chunk - axis.start // chunk + 1
-        return (axis.stop - 1 - axis.start) // axis.step + 1
+            return int((axis.stop - 1) // chunk - axis.start // chunk + 1)
+        return len(range(axis.start, axis.stop, axis.step))
     return len(np.unique(axis // chunk)) if len(axis) else 0
 
 

@@ -14,8 +14,7 @@ from math import prod
 import numpy as np
 
 from azarr.indexing import CoordinateSelection
-from azarr.model import ChunkKeyEncoding
-from azarr.plan._orthogonal import Step
+from azarr.plan._step import K, KeyEncoding, Step
 from azarr.typing import NDArray, Shape
 
 
@@ -80,9 +79,16 @@ class CoordinatePlan:
         flat = value.reshape(-1)
         return flat if self._order is None else flat[self._order]
 
-    def steps(self, encoding: ChunkKeyEncoding, prefix: str) -> Iterator[Step]:
+    def steps(self, encoding: KeyEncoding[K], prefix: str = "") -> Iterator[Step[K]]:
         """`(key, offsets in the chunk, slice of the points, whole)` per chunk."""
-        coordinates = zip(*self._chunks, strict=True) if self._chunks else iter([()] * self.count)
-        bounds, offsets, key = self._bounds, self._offsets, encoding.key
-        for coords, (low, high) in zip(coordinates, pairwise(bounds), strict=True):
-            yield prefix + key(coords), offsets[low:high], slice(low, high), False
+        columns, bounds, offsets = self._chunks, self._bounds, self._offsets
+        keys = encoding.keys_at(columns, prefix) if columns else encoding.keys((), prefix)
+        return (
+            (key, offsets[low:high], slice(low, high), False)
+            for key, (low, high) in zip(keys, pairwise(bounds), strict=True)
+        )
+
+    def inner(self, offsets: NDArray, shape: Shape, chunk_shape: Shape) -> CoordinatePlan:
+        """The plan of one step's offsets inside a chunk of `shape` that is divided once more."""
+        coordinates = np.unravel_index(offsets, shape) if shape else ()
+        return CoordinatePlan(CoordinateSelection(coordinates, offsets.shape), shape, chunk_shape)

@@ -15,15 +15,9 @@ from typing import Any
 import numpy as np
 
 from azarr.indexing import OrthogonalSelection
-from azarr.model import ChunkKeyEncoding
 from azarr.plan._axis import AxisSelection, AxisTable, axis_blocks, axis_table, count_chunks
+from azarr.plan._step import K, KeyEncoding, Step
 from azarr.typing import NDArray, Shape
-
-Step = tuple[str, Any, Any, bool]
-"""`(key, chunk selection, out selection, whole)`: `out[out selection]` and `chunk[chunk selection]`
-correspond; `whole` says that everything of the chunk inside the array is selected, so that writing
-needs no reading."""
-
 
 class OrthogonalPlan:
     """Chunks of an orthogonal selection, in C order of the chunk grid.
@@ -63,7 +57,7 @@ class OrthogonalPlan:
         """The view of a value of the selection's shape that the steps' out selections index."""
         return value if self._expand is None else value[self._expand]
 
-    def steps(self, encoding: ChunkKeyEncoding, prefix: str) -> Iterator[Step]:
+    def steps(self, encoding: KeyEncoding[K], prefix: str = "") -> Iterator[Step[K]]:
         """`(key, chunk selection, out selection, whole)` per chunk, at C speed once per block."""
         if not self.count:
             return
@@ -81,6 +75,12 @@ class OrthogonalPlan:
                 map(all, product(*whole)),
                 strict=True,
             )
+
+    def inner(self, selection: Any, shape: Shape, chunk_shape: Shape) -> OrthogonalPlan:
+        """The plan of one step's chunk selection inside a chunk that is divided once more."""
+        axes = tuple(axis.reshape(-1) if isinstance(axis, np.ndarray) else axis for axis in selection)
+        lengths = tuple(_length(axis) for axis in axes if type(axis) is not int)
+        return OrthogonalPlan(OrthogonalSelection(axes, lengths), shape, chunk_shape)
 
     def _blocks(self) -> Iterator[list[AxisTable]]:
         """The tables of all axes; the outermost axis with more than one chunk comes in blocks."""
@@ -119,3 +119,9 @@ def _outer(row: AxisSelection, axis: int, ndim: int) -> NDArray:
         np.arange(row.start, row.stop, row.step) if isinstance(row, slice) else np.asarray(row)
     )
     return indices.reshape((-1,) + (1,) * (ndim - 1 - axis))
+
+
+def _length(axis: AxisSelection) -> int:
+    if isinstance(axis, slice):
+        return len(range(axis.start, axis.stop, axis.step))
+    return len(axis)  # type: ignore[arg-type]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 from azarr.indexing import CoordinateSelection, Selection
-from azarr.model import ChunkKeyEncoding, RegularGrid
+from azarr.model import RegularGrid
 from azarr.plan._coordinate import CoordinatePlan
-from azarr.plan._orthogonal import OrthogonalPlan, Step
+from azarr.plan._orthogonal import OrthogonalPlan
+from azarr.plan._step import K, KeyEncoding, Step
 from azarr.typing import NDArray, Shape
 
 
@@ -36,8 +37,11 @@ class Plan(Protocol):
     def source(self, value: NDArray) -> NDArray:
         """What the out selections index when writing; `value` has the plan's shape."""
 
-    def steps(self, encoding: ChunkKeyEncoding, prefix: str) -> Iterator[Step]:
+    def steps(self, encoding: KeyEncoding[K], prefix: str = "") -> Iterator[Step[K]]:
         """One step per chunk; `prefix` ("" or "path/") goes before each chunk key."""
+
+    def inner(self, selection: Any, shape: Shape, chunk_shape: Shape) -> Plan:
+        """The plan of one step's chunk selection inside its chunk, of `shape`, divided once more."""
 
 
 def plan_selection(selection: Selection, shape: Shape, grid: RegularGrid) -> Plan:

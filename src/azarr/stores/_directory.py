@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import stat
 import sys
 import time
@@ -26,10 +25,11 @@ HIDDEN = ".azarr-"
 LOCK_FILE = HIDDEN + "lock"
 
 # Random, to be unique on a file system that machines share.
-_token = secrets.token_hex(6)
+_token = os.urandom(6).hex()
 _counter = count()
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+_OPEN_DIRECTORY = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
 _HAS_DIRECTORY_FD = os.open in os.supports_dir_fd and os.rename in os.supports_dir_fd
 _HAS_UTIME_FD = os.utime in os.supports_fd
 
@@ -68,7 +68,7 @@ class Directory:
     def __init__(self, path: str) -> None:
         self._lock_fd: int | None = None
         if _HAS_DIRECTORY_FD:
-            self._fd: int | None = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+            self._fd: int | None = os.open(path, _OPEN_DIRECTORY)
             self._base = ""
         else:
             self._fd = None
@@ -179,11 +179,15 @@ def generation_of(status: os.stat_result) -> FileGeneration:
 
 
 def make_directories(path: str, *, durable: bool) -> None:
-    """Make a directory and its parents, where they are missing."""
+    """Make a directory and its parents, where they are missing.
+
+    Others may remove them meanwhile, so what is there afterwards shows when it is used.
+    """
     present = path
     while durable and not os.path.isdir(present):
         present = os.path.dirname(present)
-    os.makedirs(path, exist_ok=True)
+    with suppress(FileExistsError):
+        os.makedirs(path, exist_ok=True)
     while len(path) > len(present):
         path = os.path.dirname(path)
         with Directory(path) as parent:

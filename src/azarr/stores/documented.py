@@ -8,12 +8,11 @@ from __future__ import annotations
 import atexit
 import os
 import re
-import shutil
-import tempfile
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping
 from typing import Any, Literal, TypeAlias
 
 from azarr.errors import UsageError
+from azarr.stores.base import Children
 from azarr.stores.local import LocalStore
 from azarr.stores.mapping import MappingStore
 
@@ -68,8 +67,24 @@ class DirectoryStore(LocalStore):
         """The directory."""
         return self.root
 
+    def list(self, prefix: str = "") -> Iterator[str]:
+        """All keys under "prefix/"."""
+        return super().list(self._spelled(prefix))
+
+    def list_children(self, prefix: str = "") -> Children:
+        """Sorted (names of files, names of directories) in the directory `prefix`."""
+        return super().list_children(self._spelled(prefix))
+
+    def delete_prefix(self, prefix: str) -> None:
+        """Remove the directory `prefix` and all in it."""
+        super().delete_prefix(self._spelled(prefix))
+
     def _locate(self, key: str) -> tuple[str, str]:
-        return super()._locate(key.lower() if self.normalize_keys else key)
+        return super()._locate(self._spelled(key))
+
+    def _spelled(self, key: str) -> str:
+        """A key or prefix as this store spells it."""
+        return key.lower() if self.normalize_keys else key
 
 
 class NestedDirectoryStore(DirectoryStore):
@@ -108,6 +123,8 @@ class TempStore(DirectoryStore):
         normalize_keys: bool = False,
         dimension_separator: Separator | None = None,
     ) -> None:
+        import tempfile
+
         path = tempfile.mkdtemp(suffix=suffix, prefix=prefix, dir=dir)
         atexit.register(_remove_in, os.getpid(), path)
         super().__init__(path, normalize_keys, dimension_separator)
@@ -116,4 +133,6 @@ class TempStore(DirectoryStore):
 def _remove_in(process: int, path: str) -> None:
     # A forked child that exits has this handler too, but not the right to remove the directory.
     if os.getpid() == process:
+        import shutil
+
         shutil.rmtree(path, ignore_errors=True)

@@ -6,8 +6,6 @@ import os
 import re
 from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, TypeAlias
-from urllib.parse import unquote, urlsplit
-from urllib.request import url2pathname
 
 from azarr.errors import UsageError
 from azarr.stores.base import Store
@@ -75,6 +73,9 @@ def _open_url(scheme: str, url: str, options: Mapping[str, Any]) -> Store:
 
 
 def _open_file_url(url: str, options: Mapping[str, Any]) -> Store:
+    from urllib.parse import urlsplit
+    from urllib.request import url2pathname
+
     parts = urlsplit(url)
     if parts.netloc not in ("", "localhost"):
         raise UsageError(f"{url!r} names another machine; a path needs three slashes: file:///")
@@ -82,7 +83,7 @@ def _open_file_url(url: str, options: Mapping[str, Any]) -> Store:
 
 
 def _open_memory_url(url: str, options: Mapping[str, Any]) -> Store:
-    if unquote(url.partition("://")[2]):
+    if url.partition("://")[2]:
         raise UsageError(f"{url!r}: memory:// has no paths, each is a new store")
     return MemoryStore(**_options(url, options, set()))
 

@@ -1,0 +1,102 @@
+"""How it is measured: contenders take turns, medians count, and every result is compared.
+
+A sample is one contender's turn at one work. What surrounds the work (a new folder, opening,
+removing, comparing) is outside the clock.
+"""
+
+from __future__ import annotations
+
+import gc
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from benchmarks._contenders import Contender
+from benchmarks._works import Work, random_walk, region_of
+
+
+class Wrong(Exception):
+    """A contender's result is not the data."""
+
+
+def measure(
+    work: Work, contenders: Sequence[Contender], rounds: int, parent: Path
+) -> dict[str, float]:
+    """Median seconds of one repetition, by the name of the contender.
+
+    Raises:
+        Wrong: something read or written is not equal to the data.
+    """
+    values = random_walk(work.data)
+    samples: dict[str, list[float]] = {contender.name: [] for contender in contenders}
+    with tempfile.TemporaryDirectory(prefix="azarr-bench-", dir=parent) as folder:
+        turn = _writing if work.action == "write" else _reading
+        take = turn(work, contenders, values, Path(folder))
+        for k in range(rounds + 1):
+            for contender in rotated(contenders, k):  # nobody always comes after the same one
+                gc.collect()
+                seconds = take(contender)
+                if k:  # the first round warms up caches, thread pools and imports
+                    samples[contender.name].append(seconds)
+    return {name: median(times) for name, times in samples.items()}
+
+
+def rotated(items: Sequence[Any], k: int) -> list[Any]:
+    k %= len(items)
+    return [*items[k:], *items[:k]]
+
+
+def _writing(
+    work: Work, contenders: Sequence[Contender], values: np.ndarray, folder: Path
+) -> Callable[[Contender], float]:
+    floor = contenders[0]
+
+    def take(contender: Contender) -> float:
+        place = folder / contender.name
+        start = perf_counter()
+        target = contender.write(work, place, values)
+        seconds = perf_counter() - start
+        # Files are read back by the bare codec, memory by who wrote it.
+        reader = contender if work.media == "memory" else floor
+        _compare(reader.open(work, target)(None), values, work, contender)
+        shutil.rmtree(place, ignore_errors=True)
+        return seconds
+
+    return take
+
+
+def _reading(
+    work: Work, contenders: Sequence[Contender], values: np.ndarray, folder: Path
+) -> Callable[[Contender], float]:
+    # All read the same files, which the last contender wrote; memory each has of its own.
+    shared = None if work.media == "memory" else contenders[-1].write(work, folder / "x", values)
+    region = region_of(work) if work.action == "region" else None
+    expected = values if region is None else values[region]
+    readers = {
+        contender.name: contender.open(
+            work, contender.write(work, folder, values) if shared is None else shared
+        )
+        for contender in contenders
+    }
+
+    def take(contender: Contender) -> float:
+        read = readers[contender.name]
+        start = perf_counter()
+        for _ in range(work.repeat):
+            result = read(region)
+        seconds = (perf_counter() - start) / work.repeat
+        _compare(result, expected, work, contender)
+        return seconds
+
+    return take
+
+
+def _compare(result: np.ndarray, expected: np.ndarray, work: Work, contender: Contender) -> None:
+    if result.dtype != expected.dtype or not np.array_equal(result, expected):
+        raise Wrong(f"{work.name}, {work.media}: the result of {contender.name} is not the data")

@@ -1,0 +1,5 @@
+"""`python -m azarr.cli` is `azarr`."""
+
+from azarr.cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,135 @@
+"""Stored bytes + a written part -> new stored bytes, for a chunk and for a shard. Pure functions.
+
+Both answer the same two questions: what to store when everything is given, and what to store when
+a part is. None means: nothing but the fill value, so nothing is stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+
+from azarr.codecs import Pipeline, ShardLayout
+from azarr.engine._state import ArrayState
+from azarr.indexing import FieldNames
+from azarr.plan import Plan
+from azarr.typing import Buffer, NDArray
+
+
+class Merger(Protocol):
+    """Makes the bytes to store for one key."""
+
+    def encoded(self, selection: Any, part: NDArray) -> Buffer | None:
+        """The value when `part` is all of the chunk that lies inside the array."""
+
+    def merged(self, old: Buffer | None, selection: Any, part: NDArray) -> Buffer | None:
+        """The value when `part` replaces a selection of what is stored."""
+
+
+def merger(array: ArrayState, plan: Plan, fields: FieldNames) -> Merger:
+    """The merger for writing a plan to an array."""
+    layout = array.shards
+    is_empty = None if array.write_empty_chunks else emptiness(array)
+    pipeline = array.pipeline if layout is None else layout.inner
+    chunks = ChunkMerger(pipeline, array.fill, plan.flat, fields, is_empty)
+    return chunks if layout is None else ShardMerger(layout, plan, chunks)
+
+
+class ChunkMerger:
+    """Merges into one chunk: decode, assign, encode."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        fill: Any,
+        flat: bool,
+        fields: FieldNames,
+        is_empty: Callable[[NDArray], bool] | None,
+    ) -> None:
+        self._pipeline = pipeline
+        self._fill = fill
+        self._flat = flat
+        self._fields = fields
+        self._is_empty = is_empty
+        self._shape = pipeline.chunk_shape
+        self._dtype = pipeline.data_type.dtype
+
+    @property
+    def whole_elements(self) -> bool:
+        """Whether elements are written with all their fields, so that nothing of the old remains."""
+        return self._fields is None
+
+    def encoded(self, selection: Any, part: NDArray) -> Buffer | None:
+        if part.shape == self._shape and part.dtype == self._dtype:
+            return self._encode(part)
+        return self.merged(None, selection, part)
+
+    def merged(self, old: Buffer | None, selection: Any, part: NDArray) -> Buffer | None:
+        if old is None:
+            chunk = np.empty(self._shape, self._dtype)
+            chunk[...] = self._fill
+        else:
+            chunk = np.array(self._pipeline.decode(old), order="C" if self._flat else "K")
+        view = chunk.reshape(-1) if self._flat else chunk
+        if self._fields is None:
+            view[selection] = part
+        elif isinstance(self._fields, str):
+            view[self._fields][selection] = part
+        else:
+            for name in self._fields:
+                view[name][selection] = part[name]
+        return self._encode(chunk)
+
+    def _encode(self, chunk: NDArray) -> Buffer | None:
+        if self._is_empty is not None and self._is_empty(chunk):
+            return None
+        return self._pipeline.encode(chunk)
+
+
+class ShardMerger:
+    """Merges into the inner chunks of one shard; those that are not touched are not decoded."""
+
+    def __init__(self, layout: ShardLayout, plan: Plan, chunks: ChunkMerger) -> None:
+        self._layout = layout
+        self._plan = plan
+        self._chunks = chunks
+
+    def encoded(self, selection: Any, part: NDArray) -> Buffer | None:
+        return self.merged(None, selection, part)
+
+    def merged(self, old: Buffer | None, selection: Any, part: NDArray) -> Buffer | None:
+        layout, chunks = self._layout, self._chunks
+        inner = self._plan.inner(selection, layout.shape, layout.inner.chunk_shape)
+        source = inner.source(part)
+        values = layout.split(old)
+        for number, inner_selection, part_selection, whole in inner.steps(layout):
+            piece = source[part_selection]
+            if whole and not inner.flat and chunks.whole_elements:
+                values[number] = chunks.encoded(inner_selection, piece)
+            else:
+                values[number] = chunks.merged(values[number], inner_selection, piece)
+        return layout.assemble(values)
+
+
+def emptiness(array: ArrayState) -> Callable[[NDArray], bool]:
+    """Tells whether a chunk is nothing but the fill value, bit for bit.
+
+    Bits, not `==`: -0.0 and NaNs with a payload are data where the fill value is 0.0 or NaN.
+    """
+    fill = np.empty((), array.metadata.dtype)
+    fill[...] = array.fill
+    if array.metadata.dtype.hasobject:
+        return lambda chunk: all(item == fill[()] for item in chunk.flat)
+    pattern = np.frombuffer(fill.tobytes(), np.uint8)
+
+    def is_empty(chunk: NDArray) -> bool:
+        if not chunk.size or not len(pattern):
+            return True
+        if chunk[(0,) * chunk.ndim].tobytes() != pattern.tobytes():
+            return False
+        rows = np.ascontiguousarray(chunk).reshape(-1).view(np.uint8).reshape(-1, len(pattern))
+        return bool((rows == pattern).all())
+
+    return is_empty
