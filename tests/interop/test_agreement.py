@@ -276,6 +276,31 @@ def codec_cases_v3() -> Iterator[Case]:
         serializer=big,
         compressors=(zstd,),
     )
+    little = codec("bytes", endian="little")
+    shards: dict[str, JSONObject] = {
+        "": {},
+        "index at start": {"index_location": "start"},
+        "index without checksum": {"index_codecs": [little]},
+        "inner chunks compressed": {"codecs": [big, zstd]},
+        "nested": {"codecs": [codec("sharding_indexed", chunk_shape=[1, 2], codecs=[little])]},
+    }
+    for (name, changes), order in product(shards.items(), "CF"):
+        configuration = {
+            "chunk_shape": [2, 2],
+            "codecs": [little],
+            "index_codecs": [little, crc32c],
+            "index_location": "end",
+            **changes,
+        }
+        if name == "nested":
+            configuration["codecs"][0]["configuration"] |= {"index_codecs": [little, crc32c]}
+        yield Case(
+            id=f"shards {name} {order}",
+            zarr_format=3,
+            chunks=(4, 4),
+            order=order,
+            serializer=codec("sharding_indexed", **configuration),
+        )
     delta = codec("numcodecs.delta", dtype="<i4", astype="<i4")
     yield Case(id="numcodecs.delta", zarr_format=3, filters=(delta,), compressors=(zstd,))
     for name in ("str", "bytes"):

@@ -32,7 +32,6 @@ DOCUMENTS = {2: ".zarray", 3: "zarr.json"}
 
 # In zarrs/: what the error names, and why the array cannot be read.
 OUT_OF_REACH = {
-    "sharded_array_write_read.zarr/group/array": ("sharding_indexed", "not yet"),
     "v3/array_optional.zarr/array": ("optional", "a data type that only zarrs has"),
     "v3/array_optional_nested.zarr/array": ("optional", "a data type that only zarrs has"),
 }
@@ -48,11 +47,11 @@ WRITTEN = {
     "codec/bitround/bitround_float32.zarr": np.array(ROUNDED, "f4"),
     "codec/bitround/bitround_uint8.zarr": None,  # the chunk is not compressed
 }
-ALWAYS_READ_ROWS = 1_000_000
+MOST_ELEMENTS = 1_000_000
 FOLDERS = ("v2", "v3", "v3_zarr_python", "zarr_python_compat", "codec", "*.zarr")
 
 
-def arrays(root: Path, folder: str = ".") -> Iterator[tuple[str, Path, int]]:
+def arrays(root: Path, folder: str = "*") -> Iterator[tuple[str, Path, int]]:
     """Every array under a folder with its name and format; some folders hold one in both."""
     for under, (zarr_format, name) in itertools.product(
         sorted(root.glob(folder)), DOCUMENTS.items()
@@ -74,7 +73,7 @@ def missing_codec(path: Path, zarr_format: int) -> str | None:
 def read(path: Path, zarr_format: int) -> tuple[azarr.Array, np.ndarray]:
     """An array and its elements (the first million of a large one), the same when awaited."""
     array = azarr.open_array(path, mode="r", zarr_format=zarr_format)
-    rows = slice(0, ALWAYS_READ_ROWS // max(math.prod(array.shape[1:]), 1))
+    rows = slice(0, MOST_ELEMENTS // max(math.prod(array.shape[1:]), 1))
     values = array[rows]
 
     async def main() -> np.ndarray:
@@ -113,7 +112,8 @@ def all_hold(
 ) -> int:
     """Run a check on every array, and name all that fail. The number of arrays."""
     count, failures = 0, {}
-    for count, (name, path, zarr_format) in enumerate(cases, 1):
+    for name, path, zarr_format in cases:
+        count += 1
         try:
             check(name, path, zarr_format)
         except Exception as error:
@@ -178,12 +178,11 @@ def test_every_codec_of_zarrs_holds_the_same_values(zarrs: Path) -> None:
     def check(name: str, path: Path, zarr_format: int) -> None:
         if name in OUT_OF_REACH or missing_codec(path, zarr_format) or "cities" in name:
             return
-        array, values = read(path, zarr_format)
+        _, values = read(path, zarr_format)
         error = next((most for codec, most in OPTIONAL_CODECS.items() if codec in name), 0.0)
         expected = np.arange(100, dtype="<f4").reshape(10, 10)
         assert values.dtype == expected.dtype
         assert np.abs(values - expected).max() <= error
-        assert dict(array.attrs) == ({"key": "value"} if zarr_format == 3 else {})
 
     for folder in ("v2", "v3", "v3_zarr_python"):
         assert all_hold(arrays(zarrs, folder), check) > 8

@@ -78,11 +78,11 @@ class AnyioRuntime:
         async with self._permit:
             return await self.store.get(key)
 
-    async def get_ranges(
+    async def get_ranges_with_generation(
         self, key: str, ranges: Sequence[ByteRange], generation: Generation | None = None
     ) -> Ranges | None:
         async with self._permit:
-            return await self.store.get_ranges(key, ranges, generation)
+            return await self.store.get_ranges_with_generation(key, ranges, generation)
 
     async def get_with_generation(self, key: str) -> tuple[Buffer | None, Generation | None]:
         async with self._permit:

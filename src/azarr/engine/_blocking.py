@@ -51,10 +51,10 @@ class BlockingRuntime:
     async def get(self, key: str) -> Buffer | None:
         return self.store.get(key)
 
-    async def get_ranges(
+    async def get_ranges_with_generation(
         self, key: str, ranges: Sequence[ByteRange], generation: Generation | None = None
     ) -> Ranges | None:
-        return self.store.get_ranges(key, ranges, generation)
+        return self.store.get_ranges_with_generation(key, ranges, generation)
 
     async def get_with_generation(self, key: str) -> tuple[Buffer | None, Generation | None]:
         return self.store.get_with_generation(key)

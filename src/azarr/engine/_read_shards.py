@@ -111,7 +111,7 @@ class _ShardReader:
             if not ranges:
                 return index, [], []
             try:
-                read = await self._runtime.get_ranges(key, ranges, generation)
+                read = await self._runtime.get_ranges_with_generation(key, ranges, generation)
             except ConflictError:  # another version since the index was read
                 process().shard_indexes.drop((self._origin, key))
                 continue
@@ -125,7 +125,7 @@ class _ShardReader:
         known = indexes.get(name)
         if known is not None:
             return known  # type: ignore[no-any-return]
-        read = await self._runtime.get_ranges(key, [self._layout.index_range])
+        read = await self._runtime.get_ranges_with_generation(key, [self._layout.index_range])
         if read is None:
             return None
         (data,), generation = read

@@ -30,7 +30,7 @@ class Runtime(Protocol):
 
     async def get(self, key: str) -> Buffer | None: ...
 
-    async def get_ranges(
+    async def get_ranges_with_generation(
         self, key: str, ranges: Sequence[ByteRange], generation: Generation | None = None
     ) -> Ranges | None: ...
 

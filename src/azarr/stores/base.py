@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterator, MutableMapping, Sequence
 from types import TracebackType
 from typing import Any, Literal, Self, TypeAlias
 
-from azarr.errors import ReadOnlyError, UsageError
+from azarr.errors import ConflictError, ReadOnlyError, UsageError
 from azarr.stores._values import cut_ranges
 from azarr.stores.keys import check_prefix, children_under
 from azarr.typing import Buffer, ByteRange, Generation
@@ -20,6 +20,7 @@ Latency: TypeAlias = Literal["memory", "local", "remote"]
 
 # Inside the classes below, `list` and `set` are methods.
 Buffers: TypeAlias = list[Buffer]
+Ranges: TypeAlias = tuple[list[Buffer], Generation | None]
 Children: TypeAlias = tuple[list[str], list[str]]
 
 
@@ -115,6 +116,29 @@ class BlockingStore(Store, MutableMapping[str, Buffer]):
         """
         value = self.get(key)
         return None if value is None else cut_ranges(value, ranges, key)
+
+    def get_ranges_with_generation(
+        self, key: str, ranges: Sequence[ByteRange], generation: Generation | None = None
+    ) -> Ranges | None:
+        """Byte ranges and the generation of the value they are of; None if `key` is missing.
+
+        The generation is None where the store has none. This default fetches the whole value.
+
+        Args:
+            generation: the value must still have it, so that ranges of two requests are of one
+                value.
+
+        Raises:
+            ConflictError: the value has another generation.
+        """
+        if not self.conditional:
+            buffers = self.get_ranges(key, ranges)
+            return None if buffers is None else (buffers, None)
+        value, found = self.get_with_generation(key)
+        if value is None:
+            return None
+        check_same_generation(self, key, found, generation)
+        return cut_ranges(value, ranges, key), found
 
     def get_with_generation(self, key: str) -> tuple[Buffer | None, Generation | None]:
         """A value and its generation, of one moment; both None if `key` is missing.
@@ -237,6 +261,19 @@ class AsyncStore(Store):
         value = await self.get(key)
         return None if value is None else cut_ranges(value, ranges, key)
 
+    async def get_ranges_with_generation(
+        self, key: str, ranges: Sequence[ByteRange], generation: Generation | None = None
+    ) -> Ranges | None:
+        """See `BlockingStore.get_ranges_with_generation`."""
+        if not self.conditional:
+            buffers = await self.get_ranges(key, ranges)
+            return None if buffers is None else (buffers, None)
+        value, found = await self.get_with_generation(key)
+        if value is None:
+            return None
+        check_same_generation(self, key, found, generation)
+        return cut_ranges(value, ranges, key), found
+
     async def get_with_generation(self, key: str) -> tuple[Buffer | None, Generation | None]:
         """See `BlockingStore.get_with_generation`."""
         raise self._no_generations()
@@ -279,3 +316,11 @@ class AsyncStore(Store):
         traceback: TracebackType | None,
     ) -> None:
         await self.close()
+
+
+def check_same_generation(
+    store: Store, key: str, found: Generation | None, expected: Generation | None
+) -> None:
+    """Raise ConflictError unless `found` is what was expected; None expects nothing."""
+    if expected is not None and found != expected:
+        raise ConflictError(f"{key!r} in {store!r} has changed since it was read")

@@ -21,7 +21,14 @@ from azarr.stores._directory import (
 )
 from azarr.stores._failures import fail
 from azarr.stores._values import byte_bounds, flat_buffer
-from azarr.stores.base import BlockingStore, Buffers, Children, Latency
+from azarr.stores.base import (
+    BlockingStore,
+    Buffers,
+    Children,
+    Latency,
+    Ranges,
+    check_same_generation,
+)
 from azarr.stores.keys import check_key, check_prefix
 from azarr.typing import Buffer, ByteRange, Generation
 
@@ -119,6 +126,13 @@ class LocalStore(BlockingStore):
 
     def get_ranges(self, key: str, ranges: Sequence[ByteRange]) -> Buffers | None:
         """These byte ranges of a value, all of one open file; None if `key` is missing."""
+        found = self.get_ranges_with_generation(key, ranges)
+        return None if found is None else found[0]
+
+    def get_ranges_with_generation(
+        self, key: str, ranges: Sequence[ByteRange], generation: Generation | None = None
+    ) -> Ranges | None:
+        """Byte ranges and the generation, all of one open file; None if `key` is missing."""
         directory, name = self._locate(key)
         try:
             fd = os.open(directory + name, _READ)
@@ -126,8 +140,10 @@ class LocalStore(BlockingStore):
                 status = os.fstat(fd)
                 if not stat.S_ISREG(status.st_mode):
                     return None
+                found = generation_of(status)
+                check_same_generation(self, key, found, generation)
                 bounds = [byte_bounds(each, status.st_size, key) for each in ranges]
-                return [self._read_at(fd, start, stop, key) for start, stop in bounds]
+                return [self._read_at(fd, start, stop, key) for start, stop in bounds], found
             finally:
                 os.close(fd)
         except (OSError, ValueError) as error:

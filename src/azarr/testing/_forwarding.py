@@ -17,6 +17,7 @@ S = TypeVar("S", bound=Store)
 
 # Inside the classes below, `list` is a method.
 Buffers: TypeAlias = list[Buffer]
+Ranges: TypeAlias = tuple[list[Buffer], Generation | None]
 Children: TypeAlias = tuple[list[str], list[str]]
 
 
@@ -64,6 +65,14 @@ class ForwardingStore(_Wrapping[BlockingStore], BlockingStore):
     def get_ranges(self, key: str, ranges: Sequence[ByteRange]) -> Buffers | None:
         result: Buffers | None = self._request(
             "get_ranges", key, 0, self.store.get_ranges, key, ranges
+        )
+        return result
+
+    def get_ranges_with_generation(
+        self, key: str, ranges: Sequence[ByteRange], generation: Generation | None = None
+    ) -> Ranges | None:
+        result: Ranges | None = self._request(
+            "get_ranges", key, 0, self.store.get_ranges_with_generation, key, ranges, generation
         )
         return result
 
@@ -128,6 +137,14 @@ class AsyncForwardingStore(_Wrapping[BlockingStore | AsyncStore], AsyncStore):
     async def get_ranges(self, key: str, ranges: Sequence[ByteRange]) -> Buffers | None:
         result: Buffers | None = await self._request(
             "get_ranges", key, 0, self.store.get_ranges, key, ranges
+        )
+        return result
+
+    async def get_ranges_with_generation(
+        self, key: str, ranges: Sequence[ByteRange], generation: Generation | None = None
+    ) -> Ranges | None:
+        result: Ranges | None = await self._request(
+            "get_ranges", key, 0, self.store.get_ranges_with_generation, key, ranges, generation
         )
         return result
 

@@ -166,6 +166,21 @@ class StoreRules:
         with pytest.raises(ShortReadError, match="'a'"):
             await store.get_ranges("a", [(0, 1), bad])
 
+    async def test_byte_ranges_come_with_the_generation_of_their_value(self, store: Any) -> None:
+        await store.set("a", b"0123456789")
+        assert await store.get_ranges_with_generation("a/missing", [(0, 1)]) is None
+        (first,), generation = await store.get_ranges_with_generation("a", [(0, 3)])
+        assert bytes(first) == b"012"
+        if not store.conditional:
+            assert generation is None
+            return
+        assert generation == (await store.get_with_generation("a"))[1]
+        (again,), same = await store.get_ranges_with_generation("a", [(-2, None)], generation)
+        assert (bytes(again), same) == (b"89", generation)
+        await store.set("a", b"abcdefghij")
+        with pytest.raises(ConflictError, match="'a'"):
+            await store.get_ranges_with_generation("a", [(0, 3)], generation)
+
     async def test_all_keys_are_listed_once(self, store: Any) -> None:
         keys = ["a", "b/c", "b/d/e", "b/d/f", "b/d/g/h", "i/j"]
         await fill(store, *keys, "b/c")
