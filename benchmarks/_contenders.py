@@ -1,4 +1,4 @@
-"""Who is measured: a class for each implementation, and the table of them; the bare codec is `_floor`.
+"""Who is measured: a class for each implementation, and the table of them.
 
 An implementation is imported when it is asked for its version; one that is not installed is left
 out of the table.
@@ -11,11 +11,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Protocol
 
-import anyio
 import numpy as np
 
 from benchmarks._floor import Floor
-from benchmarks._works import CLEVEL, CNAME, SHUFFLE, Work
+from benchmarks._works import CLEVEL, CNAME, Work
 
 Read = Callable[[tuple[slice, ...] | None], np.ndarray]
 """Reads a region, or everything, of an array that is open."""
@@ -58,15 +57,19 @@ class Azarr:
         from azarr.storage import LocalStore, MemoryStore
 
         store = MemoryStore() if work.media == "memory" else LocalStore(folder, durable=False)
-        codec = {"cname": CNAME, "clevel": CLEVEL, "shuffle": "shuffle", "blocksize": 0}
+        codec = {
+            "cname": CNAME,
+            "clevel": CLEVEL,
+            "shuffle": "shuffle",
+            "typesize": values.itemsize,
+            "blocksize": 0,
+        }
         array = azarr.create_array(
             store,
             shape=work.data.shape,
             chunks=work.data.chunks,
             dtype=work.data.dtype,
-            compressors=[
-                {"name": "blosc", "configuration": {**codec, "typesize": values.itemsize}}
-            ],
+            compressors=[{"name": "blosc", "configuration": codec}],
             zarr_format=3,
         )
         array[...] = values
@@ -108,7 +111,7 @@ class ZarrPython:
     def open(self, work: Work, target: Any) -> Read:
         import zarr
 
-        array = zarr.open_array(target, mode="r")
+        array: Any = zarr.open_array(target, mode="r")
         return lambda region: array[... if region is None else region]
 
 

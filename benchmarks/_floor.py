@@ -110,7 +110,8 @@ def _setter(target: Any, data: Data) -> Set:
 
 
 def _chunks(data: Data) -> Iterator[Chunk]:
-    return product(*(range(n // c) for n, c in zip(data.shape, data.chunks, strict=True)))
+    rows, columns = (range(n // c) for n, c in zip(data.shape, data.chunks, strict=True))
+    return product(rows, columns)
 
 
 def _selection(data: Data, i: int, j: int) -> tuple[slice, slice]:

@@ -11,7 +11,9 @@ import numpy as np
 Action = Literal["read", "write", "region"]
 Media = Literal["memory", "local"]
 
-CNAME, CLEVEL, SHUFFLE = "lz4", 5, 1
+CNAME: Literal["lz4"] = "lz4"
+CLEVEL = 5
+SHUFFLE = 1
 """Every work stores Blosc chunks: LZ4, level 5, byte shuffle."""
 
 STEP = 32
@@ -33,7 +35,7 @@ class Data:
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """What azarr is to reach: at most these ratios of the others' times, at most so many seconds."""
+    """What azarr is to reach: at most these ratios of others' times, at most so many seconds."""
 
     of_floor: float | None = None
     of_zarr: float | None = None
@@ -62,14 +64,11 @@ class Work:
     def __str__(self) -> str:
         data = self.data
         size = f"{data.dtype} {data.shape[0]}^2 in {data.chunks[0]}^2"
-        return f"{self.name:<8} {self.media:<6} {size}"
+        return f"{self.name:<9}{self.media:<7}{size}"
 
 
 LARGE = Data((8192, 8192), (1024, 1024), "int32")
 SMALL = Data((4096, 4096), (64, 64), "uint16")
-
-REGION = (slice(1000, 1016), slice(2000, 2016))
-"""16 x 16 elements across 2 x 1 chunks of 64 x 64 would measure two: this lies in one of them."""
 
 WORKS = (
     Work("A read", LARGE, "local", "read", Aim(1.15), floor_threads=2),
@@ -94,8 +93,9 @@ def quick(work: Work) -> Work:
 
 def region_of(work: Work) -> tuple[slice, slice]:
     """16 x 16 elements within one chunk, off its edges."""
-    start = [length // 2 + chunk // 4 for length, chunk in zip(work.data.shape, work.data.chunks)]
-    return slice(start[0], start[0] + 16), slice(start[1], start[1] + 16)
+    data = work.data
+    row, column = (n // 2 + c // 4 for n, c in zip(data.shape, data.chunks, strict=True))
+    return slice(row, row + 16), slice(column, column + 16)
 
 
 @lru_cache(maxsize=1)

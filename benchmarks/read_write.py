@@ -9,6 +9,7 @@ import argparse
 import os
 import platform
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -42,24 +43,34 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(
         SETTINGS.format(
             rounds=options.rounds,
-            folder=options.folder or "the temporary folder",
+            folder=options.folder or tempfile.gettempdir(),
             cores=len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count(),
             python=platform.python_version(),
         )
     )
-    print(_header(contenders))
-    for work in WORKS:
-        if work.name[0] not in options.works:
-            continue
-        sized = quick(work) if options.quick else work
-        try:
-            seconds = measure(sized, contenders, options.rounds, options.folder)
-        except Wrong as error:
-            print(f"wrong: {error}", file=sys.stderr)
-            return 1
-        print(_row(sized, contenders, seconds), flush=True)
+    works = [work for work in WORKS if work.name[0] in options.works]
+    try:
+        with tempfile.TemporaryDirectory(prefix="azarr-bench-", dir=options.folder) as folder:
+            _print_table(
+                [quick(work) for work in works] if options.quick else works,
+                contenders,
+                options.rounds,
+                Path(folder),
+            )
+    except Wrong as error:
+        print(f"wrong: {error}", file=sys.stderr)
+        return 1
     print(LEGEND, end="")
     return 0
+
+
+def _print_table(
+    works: Sequence[Work], contenders: Sequence[Contender], rounds: int, folder: Path
+) -> None:
+    print(_header(contenders))
+    for number, work in enumerate(works):
+        seconds = measure(work, contenders, rounds, folder / str(number))
+        print(_row(work, contenders, seconds), flush=True)
 
 
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -67,22 +78,22 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="a sixteenth of the data")
     parser.add_argument("--works", default="ABCD", help="letters of the works to do")
     parser.add_argument("--rounds", type=int, default=5, help="samples of each (5)")
-    parser.add_argument("--folder", type=Path, help="where files are written")
+    parser.add_argument("--folder", type=Path, help="where up to 2 GB are written and removed")
     return parser.parse_args(argv)
 
 
 def _header(contenders: Sequence[Contender]) -> str:
-    names = [f"{contender.name:>9}" for contender in contenders]
+    names = [f"{contender.name:>10}" for contender in contenders]
     ratios = [f"{'/' + contender.name:>8}" for contender in contenders[:-1]]
-    line = f"{'work':<40}{''.join(names)}{''.join(ratios)}  aim"
-    return f"{line}\n{'-' * 100}"
+    line = f"{'work':<42}{''.join(names)}{''.join(ratios)}  aim"
+    return f"{line}\n{'-' * (len(line) + 30)}"
 
 
 def _row(work: Work, contenders: Sequence[Contender], seconds: dict[str, float]) -> str:
-    times = [f"{_time(seconds[contender.name]):>9}" for contender in contenders]
+    times = [f"{_time(seconds[contender.name]):>10}" for contender in contenders]
     own = seconds[contenders[-1].name]
     ratios = [f"{own / seconds[contender.name]:>8.2f}" for contender in contenders[:-1]]
-    return f"{work!s:<40}{''.join(times)}{''.join(ratios)}  {_aims(work.aim, own, seconds)}"
+    return f"{work!s:<42}{''.join(times)}{''.join(ratios)}  {_aims(work.aim, own, seconds)}"
 
 
 def _aims(aim: Aim, own: float, seconds: dict[str, float]) -> str:

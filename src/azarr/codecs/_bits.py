@@ -123,15 +123,15 @@ def _rounder(spec: CodecSpec, chunk: Chunk, keep: int) -> Callable[[NDArray], ND
 
 def _round_floats(array: NDArray, component: np.dtype[Any], keep: int) -> NDArray:
     """Keep `keep` bits of the mantissa, ties to even; infinities and NaN stay what they are."""
-    dropped = _MANTISSA_BITS[component.str[1:]] - keep
-    if dropped <= 0:
+    mantissa = _MANTISSA_BITS[component.str[1:]]
+    if mantissa <= keep:
         return array
     values = (
         array.astype(array.dtype.newbyteorder("=")).reshape(-1).view(component.newbyteorder("="))
     )
     bits = values.view(f"u{component.itemsize}")
-    one = bits.dtype.type(1)
-    half = (one << (dropped - 1)) - one
+    one, dropped = bits.dtype.type(1), bits.dtype.type(mantissa - keep)
+    half = (one << (dropped - one)) - one
     rounded = (bits + half + (bits >> dropped & one)) >> dropped << dropped
     np.copyto(bits, rounded, where=np.isfinite(values))
     return values.view(array.dtype.newbyteorder("=")).reshape(array.shape).astype(array.dtype)

@@ -22,7 +22,7 @@ from azarr.typing import Buffer, NDArray
 
 
 def _pcodec_decoder(dtype: np.dtype[Any], count: int) -> Callable[[Buffer], Buffer]:
-    standalone = import_module("pcodec").standalone
+    standalone = import_module("pcodec.standalone")
 
     def decode(data: Buffer) -> Buffer:
         out = np.empty(count, dtype)

@@ -6,7 +6,8 @@ will take is therefore read off the frame and block headers first. Source of the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -24,7 +25,11 @@ _SKIPPABLE: Final = b"\x2a\x4d\x18"  # bytes 1..4 of the magic; byte 0 is 0x50 t
 _DICTIONARY_ID_BYTES = (0, 1, 2, 4)
 _CONTENT_SIZE_BYTES = (0, 2, 4, 8)
 _MOST_BLOCK_BYTES: Final = 128 * 1024
-_RAW, _REPEATED, _COMPRESSED = 0, 1, 2
+_REPEATED, _COMPRESSED = 1, 2
+# Blocks of frames that do not say their size are taken to be full.
+_SLACK_BYTES: Final = 1024 * 1024
+# IndexError: the headers end early. The others are numcodecs' and those raised below.
+_FOREIGN_ERRORS = (RuntimeError, ValueError, IndexError)
 
 
 def _compile(spec: CodecSpec, before: Memory) -> Stage:
@@ -56,50 +61,63 @@ def _exact(name: str, nbytes: int) -> Callable[[Buffer, NDArray], None]:
     from numcodecs import zstd
 
     decompress = zstd.decompress
+    decode_frames = _bounded(name, Size(2 * nbytes + _SLACK_BYTES, exact=False))
 
     def decode_into(data: Buffer, out: NDArray) -> None:
         try:
-            declared = _content_size(data, 0)[0]
-            if declared is not None and declared != nbytes:
-                # It may be the first of several frames.
-                declared, _ = _frames(data)
-                if declared != nbytes:
-                    raise ValueError(f"it holds {declared} bytes, but a chunk has {nbytes}")
-            # Given `out`, numcodecs refuses more than fits, and less where no size is declared.
-            decompress(data, out)
+            if bytes(data[:4]) == _MAGIC and _frame_header(data, 0).declared in (nbytes, None):
+                # Given `out`, numcodecs refuses more than fits, and less where no size is declared.
+                decompress(data, out)
+                return
         except _FOREIGN_ERRORS as error:
             raise DecodeError(f"codec {name!r}: {error} ({len(data)} bytes)") from error
+        decoded = decode_frames(data)
+        if len(decoded) != nbytes:
+            raise DecodeError(
+                f"codec {name!r}: it holds {len(decoded)} bytes, but a chunk has {nbytes} "
+                f"({len(data)} bytes are stored)"
+            )
+        out.reshape(-1, order="A").view(np.uint8)[:] = np.frombuffer(decoded, np.uint8)
 
     return decode_into
 
 
 def _bounded(name: str, size: Size) -> Callable[[Buffer], Buffer]:
+    """Decode any number of frames, once their headers promise no more than is allowed."""
     from numcodecs import zstd
 
     decompress = zstd.decompress
 
     def decode(data: Buffer) -> Buffer:
         try:
-            _, most = _frames(data)
+            frames = list(_frames(data))
+            most = sum(frame.most for frame in frames)
             if not size.allows(most, len(data)):
                 raise ValueError(
-                    f"it holds up to {most} bytes, and a chunk may have {size.most(len(data))}"
+                    f"it holds up to {most} bytes, but {size.most(len(data))} are allowed"
                 )
-            return decompress(data)  # type: ignore[no-any-return]
+            view = memoryview(data)
+            # numcodecs takes an empty frame for damage.
+            parts = [decompress(view[each.start : each.stop]) for each in frames if each.most]
         except _FOREIGN_ERRORS as error:
             raise DecodeError(f"codec {name!r}: {error} ({len(data)} bytes)") from error
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     return decode
 
 
-# IndexError: the headers end early. The others are numcodecs' and those raised above.
-_FOREIGN_ERRORS = (RuntimeError, ValueError, IndexError)
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """Where a frame (or the blocks of one) lies, its declared size, and the most it decodes to."""
+
+    start: int
+    stop: int
+    declared: int | None
+    most: int
 
 
-def _content_size(data: Buffer, start: int) -> tuple[int | None, int, bool]:
-    """Of the frame at `start`: declared size or None, where its blocks start, has it a checksum."""
-    if bytes(data[start : start + 4]) != _MAGIC:
-        raise ValueError("no zstd frame")
+def _frame_header(data: Buffer, start: int) -> _Frame:
+    """The header of the frame at `start`; its `stop` is where the blocks begin."""
     descriptor = data[start + 4]
     single_segment = descriptor >> 5 & 1
     position = start + 5 + (1 - single_segment) + _DICTIONARY_ID_BYTES[descriptor & 3]
@@ -107,26 +125,27 @@ def _content_size(data: Buffer, start: int) -> tuple[int | None, int, bool]:
     field = data[position : position + width]
     if len(field) < width:
         raise IndexError("the frame header is incomplete")
-    declared = int.from_bytes(field, "little") + (256 if width == 2 else 0)
-    return declared if width else None, position + width, bool(descriptor & 4)
+    declared = int.from_bytes(field, "little") + (256 if width == 2 else 0) if width else None
+    return _Frame(start, position + width, declared, 0)
 
 
-def _frames(data: Buffer) -> tuple[int | None, int]:
-    """Declared size of all frames together (None: not all say), and the most they can decode to."""
-    declared: int | None = 0
-    most = position = 0
+def _frames(data: Buffer) -> Iterator[_Frame]:
+    """Every frame that is not there to be skipped."""
+    position = 0
     while position < len(data):
         if bytes(data[position + 1 : position + 4]) == _SKIPPABLE and data[position] >> 4 == 5:
             position += 8 + int.from_bytes(data[position + 4 : position + 8], "little")
-            continue
-        size, position, has_checksum = _content_size(data, position)
-        frame_most, position = _blocks(data, position)
-        position += 4 * has_checksum
-        declared = None if size is None or declared is None else declared + size
-        most += frame_most if size is None else size
+        elif bytes(data[position : position + 4]) == _MAGIC:
+            header = _frame_header(data, position)
+            most, stop = _blocks(data, header.stop)
+            stop += 4 if data[position + 4] & 4 else 0  # a checksum
+            declared = header.declared
+            yield _Frame(position, stop, declared, most if declared is None else declared)
+            position = stop
+        else:
+            raise ValueError(f"there is no zstd frame at byte {position}")
     if position != len(data):
         raise ValueError("it is cut off")
-    return declared, most
 
 
 def _blocks(data: Buffer, position: int) -> tuple[int, int]:

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import anyio
@@ -14,11 +14,12 @@ import anyio.lowlevel
 import anyio.to_thread
 
 from azarr import config
+from azarr.engine._adapters import async_store
 from azarr.engine._blocking import BlockingRuntime
 from azarr.engine._permits import Waiter
 from azarr.engine._process import process
-from azarr.engine._runtime import Children, Keys, Ranges, Work
-from azarr.stores import AsyncStore
+from azarr.engine._runtime import SCAN_KEYS, Children, Keys, Ranges, Work
+from azarr.stores import AsyncStore, Store
 from azarr.typing import Buffer, ByteRange, Generation
 
 T = TypeVar("T")
@@ -120,8 +121,24 @@ class AnyioRuntime:
         async with self._permit:
             return await self.store.size(key)
 
-    def lock(self, key: str) -> Permit:
-        return Permit((self.store.origin, key))
+    async def scan(self, prefix: str) -> AsyncIterator[Keys]:
+        batch: Keys = []
+        async for key in self.store.list(prefix):
+            batch.append(key)
+            if len(batch) >= SCAN_KEYS:
+                yield batch
+                batch = []
+        if batch:
+            yield batch
+
+    def beside(self, store: Store) -> AnyioRuntime:
+        return AnyioRuntime(async_store(store))
+
+    def lock(self, key: str, domain: str | None = None) -> Permit:
+        return Permit((domain or self.store.origin, key))
+
+    async def sleep(self, seconds: float) -> None:
+        await anyio.sleep(seconds)
 
     async def compute(self, function: Callable[..., T], *args: Any) -> T:
         return await anyio.to_thread.run_sync(function, *args, limiter=_compute_threads())
@@ -152,8 +169,11 @@ class InlineRuntime(BlockingRuntime):
 
     __slots__ = ()
 
-    def lock(self, key: str) -> Permit:  # type: ignore[override]
-        return Permit((self.store.origin, key))
+    def lock(self, key: str, domain: str | None = None) -> Permit:  # type: ignore[override]
+        return Permit((domain or self.store.origin, key))
+
+    async def sleep(self, seconds: float) -> None:
+        await anyio.sleep(seconds)
 
     async def for_each(self, work: Work, steps: Iterator[Any], count: int, nbytes: int, grain: int = 0) -> None:
         await work(steps)

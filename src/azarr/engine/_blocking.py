@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
 from azarr import config
 from azarr.engine._permits import Waiter
 from azarr.engine._process import process
-from azarr.engine._runtime import Children, Keys, Ranges, Work
-from azarr.stores import BlockingStore
+from azarr.engine._runtime import SCAN_KEYS, Children, Keys, Ranges, Work
+from azarr.stores import BlockingStore, Store
 from azarr.typing import Buffer, ByteRange, Generation
 
 T = TypeVar("T")
@@ -83,8 +84,20 @@ class BlockingRuntime:
     async def size(self, key: str) -> int | None:
         return self.store.size(key)
 
-    def lock(self, key: str) -> ThreadLock:
-        return ThreadLock((self.store.origin, key))
+    async def scan(self, prefix: str) -> AsyncIterator[Keys]:
+        keys = iter(self.store.list(prefix))
+        while batch := list(islice(keys, SCAN_KEYS)):
+            yield batch
+
+    def beside(self, store: Store) -> BlockingRuntime:
+        assert isinstance(store, BlockingStore)  # `run` takes the loop if one of two is async
+        return type(self)(store, self._stop)
+
+    def lock(self, key: str, domain: str | None = None) -> ThreadLock:
+        return ThreadLock((domain or self.store.origin, key))
+
+    async def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)  # noqa: ASYNC251 - there is no event loop here
 
     async def compute(self, function: Callable[..., T], *args: Any) -> T:
         return function(*args)

@@ -6,7 +6,8 @@ access to a shard costs one round trip and can never mix two versions of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from math import prod
 from typing import Any
 
@@ -79,44 +80,43 @@ class _ShardReader:
         self._large = array.pipeline.nbytes >= DIRECT_BYTES
 
     async def read(self, key: str, plan: Plan, out: NDArray) -> None:
-        if plan.count == prod(self._layout.counts):
+        steps = list(plan.steps(self._layout))
+        if len(steps) == prod(self._layout.counts):
             shard = await self._runtime.get(key)
             if shard is None:
                 out[...] = self._fill
             else:
-                await self._run(plan, out, self._scatter_whole, shard)
+                await self._run(self._scatter_whole, plan, steps, out, shard)
             return
-        found = await self._ranges(key, plan)
+        found = await self._ranges(key, steps)
         if found is None:
             out[...] = self._fill
         else:
-            await self._run(plan, out, self._scatter_ranges, *found)
+            await self._run(self._scatter, plan, steps, out, *found)
 
     async def _ranges(
-        self, key: str, plan: Plan
-    ) -> tuple[Index, list[tuple[int, int]], list[Buffer]] | None:
-        """The index and the ranges that hold what the plan needs; None: there is no shard."""
+        self, key: str, steps: list[Step[int]]
+    ) -> tuple[Index, Callable[[Entry], Buffer]] | None:
+        """The index, and the bytes of the entries that the steps need; None: there is no shard."""
+        settings = config.get()
+        gap = settings.coalesce_gap
+        if gap is None:
+            gap = GAP_BYTES[self._runtime.store.latency]
         while True:
             found = await self._index(key)
             if found is None:
                 return None
             index, generation = found
-            settings = config.get()
-            gap = settings.coalesce_gap
-            ranges = coalesce(
-                self._entries(index, plan),
-                GAP_BYTES[self._runtime.store.latency] if gap is None else gap,
-                settings.coalesce_bytes,
-            )
+            entries = [entry for number, *_ in steps if (entry := index[number]) is not None]
+            ranges = coalesce(entries, gap, settings.coalesce_bytes)
             if not ranges:
-                return index, [], []
+                return index, _finder([], [])
             try:
                 read = await self._runtime.get_ranges_with_generation(key, ranges, generation)
             except ConflictError:  # another version since the index was read
-                process().shard_indexes.drop((self._origin, key))
-                continue
+                read = None
             if read is not None:
-                return index, ranges, read[0]
+                return index, _finder(ranges, read[0])
             process().shard_indexes.drop((self._origin, key))
 
     async def _index(self, key: str) -> tuple[Index, Generation | None] | None:
@@ -134,52 +134,50 @@ class _ShardReader:
             indexes.put(name, (index, generation), 150 * len(index))
         return index, generation
 
-    def _entries(self, index: Index, plan: Plan) -> Iterable[Entry]:
-        return [
-            entry for number, *_ in plan.steps(self._layout) if (entry := index[number]) is not None
-        ]
-
-    async def _run(self, plan: Plan, out: NDArray, scatter: Any, *args: Any) -> None:
+    async def _run(self, scatter: Callable[..., None], *args: Any) -> None:
         if self._large:
-            await self._runtime.compute(scatter, plan, out, *args)
+            await self._runtime.compute(scatter, *args)
         else:
-            scatter(plan, out, *args)
+            scatter(*args)
 
-    def _scatter_whole(self, plan: Plan, out: NDArray, shard: Buffer) -> None:
-        self._scatter(plan, out, self._layout.split(shard))
+    def _scatter_whole(
+        self, plan: Plan, steps: list[Step[int]], out: NDArray, shard: Buffer
+    ) -> None:
+        self._scatter(plan, steps, out, self._layout.index_of(shard), _finder([(0, 0)], [shard]))
 
-    def _scatter_ranges(
+    def _scatter(
         self,
         plan: Plan,
+        steps: list[Step[int]],
         out: NDArray,
         index: Index,
-        ranges: list[tuple[int, int]],
-        buffers: list[Buffer],
+        find: Callable[[Entry], Buffer],
     ) -> None:
-        views = [memoryview(buffer) for buffer in buffers]
-        starts = np.array([start for start, _ in ranges])
-        chunks: dict[int, Buffer | None] = {}
-        for number, *_ in plan.steps(self._layout):
-            entry = index[number]
-            if entry is None:
-                chunks[number] = None
-                continue
-            offset, nbytes = entry
-            at = int(np.searchsorted(starts, offset, side="right")) - 1
-            begin = offset - ranges[at][0]
-            chunks[number] = views[at][begin : begin + nbytes]
-        self._scatter(plan, out, chunks)
-
-    def _scatter(self, plan: Plan, out: NDArray, chunks: Any) -> None:
         target = plan.target(out)
         scatter = scatterer(self._layout.inner, "C", plan.flat, target, self._fields)
-        for number, selection, out_selection, _ in plan.steps(self._layout):
-            chunk = chunks[number]
-            if chunk is None:
+        for number, selection, out_selection, _ in steps:
+            entry = index[number]
+            if entry is None:
                 target[out_selection] = self._fill
             else:
-                scatter(chunk, selection, out_selection)
+                scatter(find(entry), selection, out_selection)
         plan.finish(target, out)
+
+
+def _finder(
+    ranges: list[tuple[int, int]], buffers: Sequence[Buffer]
+) -> Callable[[Entry], Buffer]:
+    """Finds the bytes of an entry in ranges that were read, sorted by where they start."""
+    views = [memoryview(buffer) for buffer in buffers]
+    starts = [start for start, _ in ranges]
+
+    def find(entry: Entry) -> Buffer:
+        offset, nbytes = entry
+        at = bisect_right(starts, offset) - 1
+        begin = offset - starts[at]
+        return views[at][begin : begin + nbytes]
+
+    return find
 
 
 def _is_view(selection: Any) -> bool:

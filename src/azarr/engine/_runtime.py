@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeAlias, TypeVar
 
@@ -14,6 +14,9 @@ T = TypeVar("T")
 Ranges: TypeAlias = tuple[list[Buffer], Generation | None]
 Keys: TypeAlias = list[str]
 Children: TypeAlias = tuple[list[str], list[str]]
+
+SCAN_KEYS = 1000
+"""Keys of one step of a scan, as many as a page of an S3 listing has."""
 
 Work: TypeAlias = Callable[[Iterator[Any]], Awaitable[None]]
 """A worker: pulls steps from the iterator it is given, until there are no more."""
@@ -54,8 +57,21 @@ class Runtime(Protocol):
 
     async def size(self, key: str) -> int | None: ...
 
-    def lock(self, key: str) -> AbstractAsyncContextManager[None]:
-        """The right to change a key, one holder at a time in the whole process."""
+    def scan(self, prefix: str) -> AsyncIterator[Keys]:
+        """What `list` gives, some keys at a time: memory is bounded however many there are."""
+
+    def beside(self, store: Store) -> Runtime:
+        """A runtime of the same kind for another store: that of an array's chunks, or metadata."""
+
+    def lock(self, key: str, domain: str | None = None) -> AbstractAsyncContextManager[None]:
+        """The right to change a key, one holder at a time in the whole process.
+
+        Args:
+            domain: where names are locked; None: the store's origin.
+        """
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait before asking again for what only another process can give."""
 
     async def compute(self, function: Callable[..., T], *args: Any) -> T:
         """Run a pure function that decodes or encodes a whole chunk, where it blocks nobody."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from azarr.codecs import Pipeline, ShardLayout, compile_pipeline
 from azarr.model import ArrayMetadata, GroupMetadata
 from azarr.stores import Store
@@ -46,6 +44,9 @@ class ArrayState(NodeState):
         chunk_store: where the chunks are, if not in `store`.
         write_empty_chunks: whether chunks of nothing but the fill value are stored.
         allow_pickle: whether the codec that runs code may be used.
+        is_view: whether the metadata is not what is stored, but how a view looks at the chunks.
+        partial_decompress: read only the blosc blocks that a selection needs, where that is less.
+        meta_array: an instance of the kind of array that results are; None: NumPy's.
         pipeline: the array's codecs, compiled.
     """
 
@@ -53,6 +54,9 @@ class ArrayState(NodeState):
     chunk_store: Store
     write_empty_chunks: bool = True
     allow_pickle: bool = False
+    is_view: bool = False
+    partial_decompress: bool = False
+    meta_array: Any = field(default=None, repr=False, compare=False)
     pipeline: Pipeline = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -83,9 +87,9 @@ class ArrayState(NodeState):
     def fill(self) -> Any:
         """The fill value as something that can be assigned; an undefined one reads as zeros."""
         metadata = self.metadata
-        if metadata.fill_value is not None or metadata.data_type.is_object:
+        if metadata.fill_value is not None or metadata.data_type.element in ("object", "array"):
             return metadata.fill_value
-        return np.zeros((), metadata.dtype)[()]
+        return metadata.data_type.zero
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -172,6 +172,14 @@ def write_base64(value: Any, dtype: DType) -> JSON:
     return base64.b64encode(raw).decode("ascii")
 
 
+def write_padded_base64(value: Any, dtype: DType) -> JSON:
+    """The bytes of a fixed-length string in base64, with trailing NULs.
+
+    zarr-python 2 left them out and reads both forms; tensorstore reads only the full length.
+    """
+    return write_base64(bytes(value).ljust(dtype.itemsize, b"\0"), dtype)
+
+
 def read_text(value: Any, dtype: DType) -> Any:
     """A JSON string that fits."""
     if not isinstance(value, str):

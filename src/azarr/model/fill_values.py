@@ -99,7 +99,10 @@ RULES: dict[str, FillRules] = {
     "datetime": _time,
     "timedelta": _time,
     "fixed bytes": FillRules(
-        _zero_or("fixed bytes", js.read_base64), js.write_base64, js.read_base64, js.write_base64
+        _zero_or("fixed bytes", js.read_base64),
+        js.write_padded_base64,
+        js.read_base64,
+        js.write_base64,
     ),
     "fixed string": FillRules(
         _zero_or("fixed string", js.read_text), js.write_text, js.read_text, js.write_text

@@ -109,7 +109,8 @@ def _attributes(metadata: ArrayMetadata | GroupMetadata) -> bytes:
 
 def _array_fields(metadata: ArrayMetadata) -> dict[str, Any]:
     compressors = [spec.to_v2() for spec in metadata.compressors]
-    return {
+    separator = metadata.chunk_key_encoding.separator
+    fields = {
         "zarr_format": 2,
         "shape": metadata.shape,
         "chunks": metadata.chunk_shape,
@@ -118,8 +119,9 @@ def _array_fields(metadata: ArrayMetadata) -> dict[str, Any]:
         "order": metadata.order,
         "filters": [spec.to_v2() for spec in metadata.filters] or None,
         "compressor": compressors[0] if compressors else None,
-        "dimension_separator": metadata.chunk_key_encoding.separator,
     }
+    # The default goes without saying: zarr 2 writes the same bytes, on which its digests depend.
+    return fields if separator == "." else {**fields, "dimension_separator": separator}
 
 
 FORMAT = NodeFormat((ARRAY, GROUP, ATTRIBUTES), parse, node_documents, attribute_documents)
