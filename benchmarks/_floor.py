@@ -89,8 +89,11 @@ def _getter(target: Any) -> Get:
     prefix = f"{target}{os.sep}c{os.sep}"
 
     def get(chunk: Chunk) -> bytes:
-        with open(f"{prefix}{chunk[0]}/{chunk[1]}", "rb") as file:
-            return file.read()
+        fd = os.open(f"{prefix}{chunk[0]}/{chunk[1]}", os.O_RDONLY)  # `open()` takes twice as long
+        try:
+            return os.read(fd, os.fstat(fd).st_size)
+        finally:
+            os.close(fd)
 
     return get
 
@@ -103,8 +106,11 @@ def _setter(target: Any, data: Data) -> Set:
     prefix = f"{target}{os.sep}c{os.sep}"
 
     def put(chunk: Chunk, value: bytes) -> None:
-        with open(f"{prefix}{chunk[0]}/{chunk[1]}", "wb") as file:
-            file.write(value)
+        fd = os.open(f"{prefix}{chunk[0]}/{chunk[1]}", os.O_WRONLY | os.O_CREAT)
+        try:
+            os.write(fd, value)
+        finally:
+            os.close(fd)
 
     return put
 

@@ -1,8 +1,8 @@
 """How it is measured: contenders take turns, medians count, and every result is compared.
 
 A sample is one contender's turn at one work. What surrounds the work (opening before a read,
-comparing) is outside the clock. Nothing is removed between samples: on ext4, after 4096 files were
-removed, writing 4096 new ones took 2.6 s instead of 0.2 s for half a minute, whoever wrote them.
+comparing) is outside the clock. Nothing is removed between samples: on ext4, right after 4096 files
+were removed, writing 4096 new ones took 2 to 4 s instead of 0.2 s, for the bare loop too.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import gc
 from collections.abc import Callable, Sequence
 from itertools import count
 from pathlib import Path
-from statistics import median
 from time import perf_counter
 from typing import Any
 
@@ -27,8 +26,8 @@ class Wrong(Exception):
 
 def measure(
     work: Work, contenders: Sequence[Contender], rounds: int, folder: Path
-) -> dict[str, float]:
-    """Median seconds of one repetition, by the name of the contender.
+) -> dict[str, list[float]]:
+    """Seconds of one repetition, a list of samples by the name of the contender.
 
     Args:
         work, contenders: who does what; the first contender is the bare codec.
@@ -48,7 +47,7 @@ def measure(
             seconds = take(contender)
             if k:  # the first round warms up caches, thread pools and imports
                 samples[contender.name].append(seconds)
-    return {name: median(times) for name, times in samples.items()}
+    return samples
 
 
 def rotated(items: Sequence[Any], k: int) -> list[Any]:

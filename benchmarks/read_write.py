@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median, quantiles
 
 from numcodecs import blosc
 
@@ -30,7 +31,9 @@ Files in {folder}. {cores} cores, CPython {python}; Blosc's own threads are off.
 LEGEND = """
 floor: a bare loop over numcodecs into a NumPy array; A with two threads, the rest with one.
 Ratios are azarr's time over the other's: less than 1 is faster. aim: the ratio or time to reach.
-Every result was equal to the data; files were read back by the bare codec.
+unsteady: the middle half of the samples spans a factor of 1.5; repeat on a quiet machine, writes
+also with --folder on a RAM disk (/dev/shm). Every result was equal to the data; files were
+read back by the bare codec.
 """
 
 
@@ -69,8 +72,20 @@ def _print_table(
 ) -> None:
     print(_header(contenders))
     for number, work in enumerate(works):
-        seconds = measure(work, contenders, rounds, folder / str(number))
+        samples = measure(work, contenders, rounds, folder / str(number))
+        seconds = {name: median(times) for name, times in samples.items()}
         print(_row(work, contenders, seconds), flush=True)
+        unsteady = {name: times for name, times in samples.items() if _quartiles_differ(times)}
+        for name, times in unsteady.items():
+            print(f"  unsteady: {name} took {_time(min(times))} to {_time(max(times))}")
+
+
+def _quartiles_differ(times: list[float]) -> bool:
+    """Whether the middle half of the samples spans a factor of 1.5: the row proves little."""
+    if len(times) < 2:
+        return False
+    low, _, high = quantiles(times, n=4, method="inclusive")
+    return high > 1.5 * low
 
 
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:

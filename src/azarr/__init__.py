@@ -7,6 +7,7 @@ awaited, `azarr.storage` the stores, `azarr.config` the settings, `azarr.errors`
 from azarr import config, errors
 from azarr.blocking import (
     array,
+    consolidate_metadata,
     create,
     create_array,
     create_group,
@@ -19,11 +20,14 @@ from azarr.blocking import (
     ones_like,
     open,
     open_array,
+    open_consolidated,
     open_group,
     open_like,
+    read_many,
     zeros,
     zeros_like,
 )
+from azarr.engine import ProcessSynchronizer, ThreadSynchronizer
 from azarr.nodes import Array, AsyncArray, AsyncGroup, Attributes, Group
 
 __all__ = [
@@ -32,8 +36,11 @@ __all__ = [
     "AsyncGroup",
     "Attributes",
     "Group",
+    "ProcessSynchronizer",
+    "ThreadSynchronizer",
     "array",
     "config",
+    "consolidate_metadata",
     "create",
     "create_array",
     "create_group",
@@ -47,8 +54,10 @@ __all__ = [
     "ones_like",
     "open",
     "open_array",
+    "open_consolidated",
     "open_group",
     "open_like",
+    "read_many",
     "zeros",
     "zeros_like",
 ]

@@ -5,17 +5,20 @@ Every function takes the arguments of its blocking namesake, and is documented t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from functools import update_wrapper
 from typing import Any, ParamSpec, TypeVar
 
-from azarr.engine import ArrayState, GroupState, Operation, run_async
+from azarr.engine import ArrayState, GroupState, Operation, run_all_async, run_async
 from azarr.nodes import (
     AsyncArray,
     AsyncAttributes,
     AsyncGroup,
+    ManyReads,
     async_node,
+    consolidated,
     creation,
+    group_creation,
 )
 
 P = ParamSpec("P")
@@ -57,6 +60,13 @@ def _node(
     return _awaitable(function, awaited)
 
 
+async def read_many(reads: Iterable[tuple[Any, Any]]) -> list[Any]:
+    """Await what `azarr.read_many` returns."""
+    many = ManyReads(reads)
+    await run_all_async(many.operations)
+    return many.results
+
+
 create_array = _array(creation.create_array)
 create = _array(creation.create)
 array = _array(creation.array)
@@ -70,9 +80,11 @@ ones_like = _array(creation.ones_like)
 full_like = _array(creation.full_like)
 open_array = _array(creation.open_array)
 open_like = _array(creation.open_like)
-group = _group(creation.group)
-create_group = _group(creation.create_group)
-open_group = _group(creation.open_group)
+group = _group(group_creation.group)
+create_group = _group(group_creation.create_group)
+open_group = _group(group_creation.open_group)
+consolidate_metadata = _group(consolidated.consolidate_metadata)
+open_consolidated = _group(consolidated.open_consolidated)
 open = _node(creation.open)
 
 __all__ = [
@@ -80,6 +92,7 @@ __all__ = [
     "AsyncAttributes",
     "AsyncGroup",
     "array",
+    "consolidate_metadata",
     "create",
     "create_array",
     "create_group",
@@ -92,8 +105,10 @@ __all__ = [
     "ones_like",
     "open",
     "open_array",
+    "open_consolidated",
     "open_group",
     "open_like",
+    "read_many",
     "zeros",
     "zeros_like",
 ]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import ParamSpec
+from typing import Any, ParamSpec
 
-from azarr.engine import ArrayState, GroupState, Operation, run
-from azarr.nodes import Array, Group, blocking_node, creation
+from azarr.engine import ArrayState, GroupState, Operation, run, run_all
+from azarr.nodes import Array, Group, ManyReads, blocking_node, consolidated, creation, group_creation
 
 P = ParamSpec("P")
 
@@ -38,6 +38,29 @@ def _node(
     return blocking
 
 
+def read_many(reads: Iterable[tuple[Any, Any]]) -> list[Any]:
+    """Read many selections, of many arrays in any number of stores, as one.
+
+    All chunks of all reads are asked for together: one round trip, if there are no more of them
+    than requests allowed at a time. All reads are checked before the first request.
+
+    Args:
+        reads: pairs of an array and what would stand in its square brackets.
+
+    Raises:
+        SelectionError: a selection does not fit its array.
+
+    Example:
+        >>> import azarr, numpy as np
+        >>> a, b = azarr.array(np.arange(10)), azarr.array(np.arange(20).reshape(4, 5))
+        >>> azarr.read_many([(a, slice(3)), (b, (1, slice(2, 4)))])
+        [array([0, 1, 2]), array([7, 8])]
+    """
+    many = ManyReads(reads)
+    run_all(many.operations)
+    return many.results
+
+
 create_array = _array(creation.create_array)
 create = _array(creation.create)
 array = _array(creation.array)
@@ -51,7 +74,9 @@ ones_like = _array(creation.ones_like)
 full_like = _array(creation.full_like)
 open_array = _array(creation.open_array)
 open_like = _array(creation.open_like)
-group = _group(creation.group)
-create_group = _group(creation.create_group)
-open_group = _group(creation.open_group)
+group = _group(group_creation.group)
+create_group = _group(group_creation.create_group)
+open_group = _group(group_creation.open_group)
+consolidate_metadata = _group(consolidated.consolidate_metadata)
+open_consolidated = _group(consolidated.open_consolidated)
 open = _node(creation.open)

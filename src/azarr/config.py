@@ -40,6 +40,9 @@ class Config:
             copied), 1 MiB over a network (10 ms at 100 MB/s, a request costs more).
         coalesce_bytes: the longest range made of several; longer ones would arrive later than the
             same bytes in parallel.
+        n5_pad_edges: write the blocks at the upper edges of an N5 array in full size, as zarr-python 2
+            and tensorstore do. The Java library and z5 cut them off, and so does azarr unless told
+            otherwise. All of them read both.
         allow_pickle: open arrays whose elements are pickled. Reading them runs whatever code their
             writer put there.
     """
@@ -52,6 +55,7 @@ class Config:
     inline_seconds: float = 0.001
     coalesce_gap: int | None = None
     coalesce_bytes: int = 16 * 1024 * 1024
+    n5_pad_edges: bool = False
     allow_pickle: bool = False
 
 

@@ -1,7 +1,7 @@
 """The runtimes: one scenario, written once, carried out in every way azarr can be called.
 
-A scenario is a coroutine function over an `Api`. The blocking one never suspends, so it can be driven
-without an event loop; the awaited one runs on each loop.
+A scenario is a coroutine function over an `Api`. The blocking one never suspends, so it can be
+driven without an event loop; the awaited one runs on each loop.
 """
 
 from __future__ import annotations
@@ -105,9 +105,7 @@ def _in_pool(scenario: Scenario, *args: Any) -> Any:
 
 def _awaited(backend: str, **options: Any) -> Run:
     def run(scenario: Scenario, *args: Any) -> Any:
-        return anyio.run(
-            scenario, AwaitedApi(), *args, backend=backend, backend_options=options
-        )
+        return anyio.run(scenario, AwaitedApi(), *args, backend=backend, backend_options=options)
 
     return run
 

@@ -130,7 +130,7 @@ class Held(MemoryStore):
 
 async def wait_for(event: threading.Event) -> None:
     while not event.is_set():
-        await anyio.sleep(0)
+        await anyio.lowlevel.checkpoint()
 
 
 @pytest.mark.parametrize("timeout", ["cancel", "move_on_after", "fail_after"])
@@ -347,3 +347,25 @@ def test_a_stopped_blocking_read_leaves_other_readers_alone() -> None:
     for _ in range(3):
         np.testing.assert_array_equal(array[:], [1] * 1000)
     assert store.log.in_flight == 0
+
+
+@pytest.mark.fork
+@pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
+def test_a_forked_child_that_ends_in_the_ordinary_way_does_not_hang() -> None:
+    """The interpreter finalizes what the child took over, the parent's event loop included."""
+    done = in_subprocess("""
+        import os, sys
+        import azarr
+        from azarr.storage import MemoryStore
+        from azarr.testing import LatencyStore
+
+        array = azarr.create_array(LatencyStore(MemoryStore(), 0), shape=4, chunks=2, dtype="i4")
+        array[:] = 7
+        pid = os.fork()
+        if pid == 0:
+            array[:] = 8
+            sys.exit(int(array[:].sum()))
+        _, status = os.waitpid(pid, 0)
+        print(os.WEXITSTATUS(status))
+    """)
+    assert (done.stdout, done.stderr) == ("32\n", "")

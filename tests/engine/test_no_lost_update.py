@@ -1,4 +1,4 @@
-"""Writers that change different parts of the same chunk, or different attributes, all keep theirs."""
+"""Writers of different parts of one chunk, or of different attributes, all keep their change."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def expected_rows() -> Any:
 
 def test_fifty_threads_write_disjoint_parts_of_one_chunk(make_store: Any) -> None:
     array = shared_chunk(make_store())
-    together = threading.Barrier(WRITERS)
+    together = threading.Barrier(WRITERS, timeout=20)
 
     def write(i: int) -> None:
         together.wait()
@@ -59,7 +59,7 @@ def test_fifty_tasks_write_disjoint_parts_of_one_chunk(make_store: Any, backend:
 
 def test_writers_that_opened_the_array_separately_share_its_chunks(make_store: Any) -> None:
     shared_chunk(make_store())
-    together = threading.Barrier(16)
+    together = threading.Barrier(16, timeout=20)
 
     def write(i: int) -> None:
         array = azarr.open_array(make_store())
@@ -75,7 +75,7 @@ def test_writers_that_opened_the_array_separately_share_its_chunks(make_store: A
 def test_a_chunk_that_becomes_empty_and_full_again_loses_nothing(make_store: Any) -> None:
     """Deleting an empty chunk is a write like any other."""
     array = shared_chunk(make_store(), write_empty_chunks=False)
-    together = threading.Barrier(8)
+    together = threading.Barrier(8, timeout=20)
 
     def write(i: int) -> None:
         together.wait()
@@ -94,7 +94,7 @@ def test_a_chunk_that_becomes_empty_and_full_again_loses_nothing(make_store: Any
 def test_a_whole_write_between_reading_and_writing_a_part_is_not_lost(make_store: Any) -> None:
     """A whole-chunk write and partial writes of the same chunk: no mixture with older values."""
     array = azarr.create_array(make_store(), shape=8, chunks=8, dtype="i4")
-    together = threading.Barrier(2)
+    together = threading.Barrier(2, timeout=20)
 
     def whole() -> None:
         for i in range(1, 60):
@@ -138,7 +138,7 @@ def test_eight_processes_add_to_shared_chunks(tmp_path: Path, method: str) -> No
 
 def test_threads_that_update_attributes_keep_every_key(make_store: Any) -> None:
     azarr.create_group(make_store(), attributes={"first": 0})
-    together = threading.Barrier(10)
+    together = threading.Barrier(10, timeout=20)
 
     def write(i: int) -> None:
         group = azarr.open_group(make_store())
@@ -265,4 +265,3 @@ def test_a_cancelled_writer_gives_its_chunk_to_the_next_one(backend: str) -> Non
     rows = array.blocking[:]
     np.testing.assert_array_equal(rows[1::2], expected_rows()[1::2])
     assert {*np.unique(rows[::2])} <= {0, *range(1, WRITERS + 1)}
-

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import select
 import signal
 import threading
 import traceback
@@ -15,6 +17,8 @@ import pytest
 
 import azarr
 import azarr.aio
+from azarr.storage import MemoryStore
+from azarr.testing import LatencyStore
 
 
 async def everything(api: Any, store: Any, name: str = "group", zarr_format: int = 3) -> None:
@@ -88,7 +92,7 @@ def test_chunks_large_enough_for_threads_work_on_every_runtime(
 def test_eight_threads_at_once(make_store: Any, driven: Any, pool: bool) -> None:
     store = make_store()
     azarr.create_group(store)
-    together = threading.Barrier(8)
+    together = threading.Barrier(8, timeout=20)
 
     def work(i: int) -> None:
         together.wait()
@@ -104,7 +108,7 @@ def test_eight_threads_at_once(make_store: Any, driven: Any, pool: bool) -> None
 def test_eight_threads_with_an_event_loop_each(make_store: Any) -> None:
     store = make_store()
     azarr.create_array(store, shape=(64,), chunks=8, dtype="i4")
-    together = threading.Barrier(8)
+    together = threading.Barrier(8, timeout=20)
 
     def work(i: int) -> None:
         async def main() -> None:
@@ -137,8 +141,9 @@ def test_an_array_opened_by_one_facade_serves_the_other(make_store: Any) -> None
     np.testing.assert_array_equal(blocking[:], [1, 1, 1, 2, 2, 3])
 
 
-def in_fork(work: Any, seconds: int = 20) -> None:
-    """Run `work` in a forked child that an alarm ends if it hangs."""
+def in_fork(work: Any, seconds: int = 10) -> None:
+    """Run `work` in a forked child that an alarm ends if it hangs, the parent if a hook does."""
+    alive, kept_open_by_child = os.pipe()
     pid = os.fork()
     if pid == 0:
         status = 1
@@ -151,9 +156,14 @@ def in_fork(work: Any, seconds: int = 20) -> None:
             traceback.print_exc()
         finally:
             os._exit(status)
+    os.close(kept_open_by_child)
+    ended, _, _ = select.select([alive], [], [], seconds + 1)
+    os.close(alive)
+    if not ended:
+        os.kill(pid, signal.SIGKILL)
     _, status = os.waitpid(pid, 0)
     if os.WIFSIGNALED(status):
-        pytest.fail(f"the forked child hung or died of signal {os.WTERMSIG(status)}")
+        pytest.fail(f"the forked child hung and was ended by signal {os.WTERMSIG(status)}")
     assert os.WEXITSTATUS(status) == 0, "the forked child failed; its traceback is on stderr"
 
 
@@ -177,7 +187,7 @@ def test_a_fork_while_other_threads_read_and_write(make_store: Any, driven: Any)
     store = make_store()
     shared = azarr.create_array(store, name="shared", shape=(64,), chunks=64, dtype="i8")
     done = threading.Event()
-    started = threading.Barrier(4)
+    started = threading.Barrier(4, timeout=20)
 
     def work(i: int) -> None:
         started.wait()
@@ -209,6 +219,23 @@ def test_a_child_of_a_child_works_too(make_store: Any, driven: Any) -> None:
 
     def child() -> None:
         driven(everything, store, "child")
-        in_fork(lambda: driven(everything, store, "grandchild"), 10)
+        in_fork(lambda: driven(everything, store, "grandchild"), 5)
 
     in_fork(child)
+
+
+@pytest.mark.fork
+@needs_fork
+def test_forking_again_and_again_with_the_background_loop_alive_never_hangs() -> None:
+    """Forgetting the parent's event loop must not finalize it: its thread is not in the child."""
+    store = LatencyStore(MemoryStore(), 0)
+    array = azarr.create_array(store, shape=4, chunks=2, dtype="i4")
+
+    def child() -> None:
+        gc.collect()
+        array[:] = 1
+        assert array[:].sum() == 4
+
+    for _ in range(3):
+        array[:]
+        in_fork(child)

@@ -61,9 +61,9 @@ def test_any_store_can_be_made_read_only(store_like: Any) -> None:
     assert not getattr(store_like, "read_only", False)
 
 
-@pytest.mark.parametrize("scheme", ["s3", "gs", "simplecache::s3", "https"])
+@pytest.mark.parametrize("scheme", ["nosuch", "nosuch::s3"])
 def test_a_url_of_a_scheme_without_a_store_is_refused_by_name(scheme: str) -> None:
-    with pytest.raises(UsageError, match=f"'{scheme}'"):
+    with pytest.raises(UsageError, match="nosuch"):
         make_store(f"{scheme}://bucket/x")
 
 

@@ -13,9 +13,10 @@ from typing import NoReturn
 from azarr.cli._command import FAILED, MISUSED, Command, CommandError
 from azarr.cli._demo import DEMO
 from azarr.cli._inspect import INFO, TREE
+from azarr.cli._migrate import MIGRATE
 from azarr.errors import AzarrError, UsageError
 
-COMMANDS: tuple[Command, ...] = (DEMO, INFO, TREE)
+COMMANDS: tuple[Command, ...] = (DEMO, INFO, TREE, MIGRATE)
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C: 128 + SIGINT, as shells have it."""

@@ -7,9 +7,12 @@ documents belong to `azarr.model`, and which chunk is where to the layers above.
 from azarr.codecs import (
     _bits,
     _blosc,
+    _cast,
     _checksums,
     _layout,
     _lz4,
+    _n5,
+    _n5_compressions,
     _numcodecs,
     _numeric,
     _objects,
@@ -19,17 +22,28 @@ from azarr.codecs import (
     _transpose,
     _zstd,
 )
+from azarr.codecs._blosc_parts import head_nbytes, has_blosc_parts, parse_blosc, touched_bytes
+from azarr.codecs._cast import cast_spec
 from azarr.codecs._defaults import default_codecs
+from azarr.codecs._n5 import N5Block, N5Blocks
+from azarr.codecs._migration import as_zarr_v3
 from azarr.codecs._pipeline import Parts, Pipeline, compile_parts, compile_pipeline
 from azarr.codecs._registry import find_codec, register_codec
-from azarr.codecs._sharding import Entry, Index, ShardLayout, coalesce, sharding_spec
+from azarr.codecs._shard_layout import Entry, Index, ShardLayout, coalesce
+from azarr.codecs._sharding import sharding_spec
 from azarr.codecs._specs import numcodec_of, spec_of
 from azarr.codecs._stage import Chunk, Codec, Memory, Size, Stage, as_bytes
 
 _BUILT_IN = {
     "bytes": _layout.BYTES,
+    _cast.CAST_NAME: _cast.CAST,
     "transpose": _transpose.TRANSPOSE,
     "sharding_indexed": _sharding.SHARDING_INDEXED,
+    "n5_default": _n5.N5_DEFAULT,
+    "n5_block": _n5.N5_BLOCK,
+    "n5.*": _n5_compressions.ANY,
+    "n5.lz4": _n5_compressions.LZ4,
+    "n5.raw": _n5_compressions.RAW,
     "packbits": _bits.PACKBITS,
     "bitround": _bits.BITROUND,
     "vlen-utf8": _objects.VLEN_UTF8,
@@ -65,19 +79,27 @@ __all__ = [
     "Entry",
     "Index",
     "Memory",
+    "N5Block",
+    "N5Blocks",
     "Parts",
     "Pipeline",
     "ShardLayout",
     "Size",
     "Stage",
     "as_bytes",
+    "as_zarr_v3",
+    "cast_spec",
     "coalesce",
     "compile_parts",
     "compile_pipeline",
     "default_codecs",
     "find_codec",
+    "has_blosc_parts",
+    "head_nbytes",
     "numcodec_of",
+    "parse_blosc",
     "register_codec",
     "sharding_spec",
     "spec_of",
+    "touched_bytes",
 ]

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from azarr.codecs._specs import spec_of
 from azarr.errors import MetadataError
-from azarr.model import CodecSpec, DataType
+from azarr.model import N5_BLOCK, CodecSpec, DataType
 from azarr.typing import ZarrFormat
 
 Codecs: TypeAlias = tuple[tuple[CodecSpec, ...], CodecSpec | None, tuple[CodecSpec, ...]]
@@ -16,8 +16,10 @@ Codecs: TypeAlias = tuple[tuple[CodecSpec, ...], CodecSpec | None, tuple[CodecSp
 _BLOSC = CodecSpec("numcodecs.blosc", {"cname": "lz4", "clevel": 5, "shuffle": 1, "blocksize": 0})
 
 
-def default_codecs(data_type: DataType, zarr_format: ZarrFormat) -> Codecs:
-    """(filters, serializer, compressors) of a new array.
+def default_codecs(
+    data_type: DataType, zarr_format: ZarrFormat, object_codec: CodecSpec | None = None
+) -> Codecs:
+    """(filters, serializer, compressors) of a new array; v2 takes the object codec, if one is given.
 
     Raises:
         MetadataError: the format has no codec for the data type.
@@ -28,11 +30,14 @@ def default_codecs(data_type: DataType, zarr_format: ZarrFormat) -> Codecs:
         ('bytes', 'blosc')
     """
     if zarr_format == 2:
+        if data_type.is_object and object_codec is not None:
+            return (object_codec,), None, (_BLOSC,)
         return _object_filters(data_type), None, (_BLOSC,)
     if zarr_format == 3:
         compressor = spec_of(_BLOSC, 3, data_type)
         return (), spec_of(_serializer(data_type), 3, data_type), (compressor,)
-    raise MetadataError(f"there are no default codecs for format {zarr_format!r}")
+    # Of the compressions in the specification of N5, the one that every implementation has.
+    return (), N5_BLOCK, (spec_of("gzip", "n5", data_type),)
 
 
 def _object_filters(data_type: DataType) -> tuple[CodecSpec, ...]:

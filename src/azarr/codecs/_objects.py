@@ -128,9 +128,11 @@ def _compile(spec: CodecSpec, before: Any) -> Stage:
 
 def _encoder(codec: Any, chunk: Chunk, *, flat: bool) -> Callable[[NDArray], Any]:
     order = chunk.order
+    # Categories may be strings of fixed size; everything else takes Python objects.
+    kind = codec.dtype if codec.codec_id == "categorize" else np.dtype(object)
 
     def encode_flat(array: NDArray) -> Any:
-        array = np.asarray(array, object, order=order).reshape(-1, order=order)
+        array = np.asarray(array, kind, order=order).reshape(-1, order=order)
         return codec.encode(array)
 
     def encode(array: NDArray) -> Any:

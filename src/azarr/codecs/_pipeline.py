@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 
 from azarr.codecs._layout import memory_layout
 from azarr.codecs._registry import find_codec
-from azarr.codecs._stage import Chunk, Kind, Memory, Stage, as_bytes, exportable, exports
+from azarr.codecs._stage import Chunk, Kind, Memory, Size, Stage, as_bytes, exportable, exports
 from azarr.errors import MetadataError
 from azarr.model import ArrayMetadata, CodecSpec, DataType
 from azarr.typing import Buffer, NDArray, Order, Shape
@@ -70,6 +70,9 @@ class Pipeline:
             `DecodeError` or `ChecksumError`, and takes little more memory than a chunk.
         encode: `encode(chunk)` returns the bytes to store. The result may be a view of the chunk.
         detail: what the serializer has to tell about itself (a shard its layout), or None.
+        stored: how many bytes an encoded chunk can have.
+        clips: chunks at the edge of an array are stored without what lies outside of it: `encode`
+            is to be given only the rest, and `decode` fills up with zeros.
 
     Example:
         >>> import numpy as np
@@ -86,7 +89,7 @@ class Pipeline:
         b'\\x00\\x01\\x00\\x02\\x00\\x03\\x00\\x04'
     """
 
-    __slots__ = ("parts", "nbytes", "decodes_into", "decode", "encode", "detail")
+    __slots__ = ("parts", "nbytes", "decodes_into", "decode", "encode", "detail", "stored", "clips")
 
     decode: Decode
     encode: Encode
@@ -97,6 +100,10 @@ class Pipeline:
         self.parts = parts
         self.nbytes = math.prod(parts.chunk_shape) * parts.data_type.itemsize
         self.detail = serializer.detail
+        self.clips = serializer.clips
+        last = (tail[-1] if tail else serializer).after
+        assert isinstance(last, Memory)  # what ends a chain of codecs makes bytes
+        self.stored: Size = last.size
         self.decodes_into = bool(
             not filters
             and serializer.is_view
@@ -164,6 +171,11 @@ def compile_parts(parts: Parts, *, allow_pickle: bool = False) -> Pipeline:
     if parts.serializer is None:
         return _compile_v2(parts, chunk)
     filters, form = _chain(parts.filters, chunk, "array->array")
+    if find_codec(parts.serializer.name).frames:
+        configuration = {**parts.serializer.configuration, "codecs": tuple(parts.compressors)}
+        framed = CodecSpec(parts.serializer.name, configuration)  # type: ignore[arg-type]
+        (serializer,), _ = _chain([framed], form, "array->bytes")
+        return Pipeline(parts, filters, serializer, ())
     (serializer,), form = _chain([parts.serializer], form, "array->bytes")
     tail, _ = _chain(parts.compressors, form, "bytes->bytes")
     return Pipeline(parts, filters, serializer, tail)

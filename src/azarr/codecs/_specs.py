@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeAlias
 
+from azarr.codecs._n5_compressions import N5_PREFIX, n5_spec, numcodecs_spec
 from azarr.codecs._numcodecs import PREFIX, make_numcodec
 from azarr.errors import UsageError
 from azarr.model import CodecSpec, DataType
@@ -19,6 +20,8 @@ _Configuration: TypeAlias = Mapping[str, JSON]
 
 _SHUFFLES: tuple[JSON, ...] = ("noshuffle", "shuffle", "bitshuffle")
 _AUTOSHUFFLE = -1
+# What a name without a dot is short for.
+_PREFIXES: dict[ZarrFormat, str] = {2: PREFIX, "n5": N5_PREFIX}
 
 
 def spec_of(codec: Any, zarr_format: ZarrFormat, data_type: DataType | None = None) -> CodecSpec:
@@ -27,7 +30,8 @@ def spec_of(codec: Any, zarr_format: ZarrFormat, data_type: DataType | None = No
     Args:
         codec: a numcodecs object or configuration (`{"id": ...}`), a v3 object (`{"name": ...}`),
             zarr-python codec (anything with `to_dict`), a name, or a CodecSpec.
-        zarr_format: 2 gives `numcodecs.<id>`; 3 the name that Zarr v3 has, if it has one.
+        zarr_format: 2 gives `numcodecs.<id>`; 3 the name that Zarr v3 has, if it has one; "n5"
+            `n5.<type>`. For N5, its own form `{"type": ...}` is understood too.
         data_type: of the array, for what depends on it: blosc's type size and automatic shuffle,
             the byte order of `bytes`.
 
@@ -41,6 +45,11 @@ def spec_of(codec: Any, zarr_format: ZarrFormat, data_type: DataType | None = No
         CodecSpec(name='zstd', configuration={'level': 3, 'checksum': False})
     """
     spec = _parse(codec, zarr_format)
+    if zarr_format == "n5":
+        known = spec.name in _TO_NUMCODECS
+        return n5_spec(_numcodecs_spec(spec) if known else spec, data_type)
+    if spec.name.startswith(N5_PREFIX):
+        spec = numcodecs_spec(spec)
     if zarr_format == 2:
         if spec.numcodecs_id is None:
             spec = _numcodecs_spec(spec)
@@ -70,10 +79,14 @@ def _parse(codec: Any, zarr_format: ZarrFormat) -> CodecSpec:
     if isinstance(codec, CodecSpec):
         return codec
     if isinstance(codec, str):
-        return CodecSpec(PREFIX + codec if zarr_format == 2 and "." not in codec else codec)
+        prefix = "" if "." in codec else _PREFIXES.get(zarr_format, "")
+        return CodecSpec(prefix + codec)
     for method in ("get_config", "to_dict"):  # numcodecs, zarr-python 3
         if callable(getattr(codec, method, None)):
             codec = getattr(codec, method)()
+    if isinstance(codec, Mapping) and zarr_format == "n5" and isinstance(codec.get("type"), str):
+        rest = {name: value for name, value in codec.items() if name != "type"}
+        return CodecSpec(N5_PREFIX + codec["type"], rest)
     if isinstance(codec, Mapping):
         return CodecSpec.from_v2(codec) if "id" in codec else CodecSpec.from_v3(codec)
     raise UsageError(
@@ -83,6 +96,8 @@ def _parse(codec: Any, zarr_format: ZarrFormat) -> CodecSpec:
 
 
 def _numcodecs_spec(spec: CodecSpec) -> CodecSpec:
+    if spec.name.startswith(N5_PREFIX):
+        return numcodecs_spec(spec)
     translate = _TO_NUMCODECS.get(spec.name)
     return spec if translate is None else translate(spec.configuration)
 

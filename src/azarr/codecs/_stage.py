@@ -115,6 +115,7 @@ class Stage:
         decode_into: like `decode`, into the given contiguous array of exactly the right size.
         is_view: decoding neither copies nor computes: the memory of the chunk is the bytes.
         detail: what a serializer wants to tell the layers above (a shard its layout).
+        clips: a serializer that is to be given only what of a chunk lies inside the array.
     """
 
     after: Chunk | Memory
@@ -123,6 +124,7 @@ class Stage:
     decode_into: Callable[[Buffer, NDArray], Any] | None = None
     is_view: bool = False
     detail: Any = None
+    clips: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +135,13 @@ class Codec:
         kind: what it turns into what; the order of the kinds in a pipeline is fixed.
         compile: makes the stage for a specification and the form of its input; raises
             `MetadataError` naming the value and what is allowed.
+        frames: a serializer whose own header goes before what the compressors make: it is given
+            their specifications as `codecs` in its configuration, and compiles them itself.
     """
 
     kind: Kind
     compile: Callable[[CodecSpec, Any], Stage]
+    frames: bool = False
 
 
 def as_bytes(memory: Any) -> Buffer:

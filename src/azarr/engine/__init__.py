@@ -5,7 +5,10 @@ threading: it is driven without an event loop by the blocking runtime, and await
 trio by the anyio runtime. What may be global in a process (permits, pool, loop) is in `_process`.
 """
 
+from azarr.engine._append import append
 from azarr.engine._blocking import BlockingRuntime, drive
+from azarr.engine._consolidation import consolidate, descendants, open_consolidated
+from azarr.engine._explain import explain
 from azarr.engine._hierarchy import (
     Metadata,
     create_node,
@@ -15,30 +18,64 @@ from azarr.engine._hierarchy import (
     open_nodes,
     update_node,
 )
-from azarr.engine._read import decoded_bytes, read
+from azarr.engine._inventory import at_chunks, bytes_of, count_stored, digest, stored_bytes
+from azarr.engine._migration import migrate_v1, migrate_v2
+from azarr.engine._read import decoded_bytes, read, reading
+from azarr.engine._reading import Reading, read_together
+from azarr.engine._resize import change_array
 from azarr.engine._run import Operation, run, run_async
+from azarr.engine._run_all import run_all, run_all_async
 from azarr.engine._runtime import Runtime
 from azarr.engine._state import ArrayState, GroupState, NodeState
+from azarr.engine._stream import AsyncStream, Stream
+from azarr.engine._synchronizers import ProcessSynchronizer, Synchronizer, ThreadSynchronizer
+from azarr.engine._tree import copy_prefix, create_nodes, walk
 from azarr.engine._write import write
 
 __all__ = [
     "ArrayState",
+    "AsyncStream",
     "BlockingRuntime",
     "GroupState",
     "Metadata",
     "NodeState",
     "Operation",
+    "ProcessSynchronizer",
+    "Reading",
     "Runtime",
+    "Synchronizer",
+    "ThreadSynchronizer",
+    "append",
+    "at_chunks",
+    "bytes_of",
+    "change_array",
+    "count_stored",
+    "Stream",
+    "copy_prefix",
+    "consolidate",
     "create_node",
+    "create_nodes",
     "decoded_bytes",
     "delete_node",
+    "descendants",
+    "digest",
     "drive",
+    "explain",
     "members",
+    "migrate_v1",
+    "migrate_v2",
+    "open_consolidated",
     "open_node",
     "open_nodes",
     "read",
+    "read_together",
+    "reading",
     "run",
+    "run_all",
+    "run_all_async",
     "run_async",
+    "stored_bytes",
     "update_node",
+    "walk",
     "write",
 ]

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import anyio
@@ -46,7 +46,7 @@ class Permit:
         if permits.try_acquire(self._name, self._capacity):
             return
         handed_over = anyio.Event()
-        waiter = Waiter(_setter(handed_over))
+        waiter = Waiter(setter(handed_over))
         if permits.acquire_or_wait(self._name, self._capacity, waiter):
             return
         try:
@@ -59,7 +59,7 @@ class Permit:
         process().permits.release(self._name)
 
 
-def _setter(event: anyio.Event) -> Callable[[], object]:
+def setter(event: anyio.Event) -> Callable[[], object]:
     """Sets an event from any thread: the loops of asyncio and trio each have one safe way in."""
     loop: Any = anyio.lowlevel.current_token().native_token
     enter = getattr(loop, "call_soon_threadsafe", None) or loop.run_sync_soon
@@ -121,7 +121,7 @@ class AnyioRuntime:
         async with self._permit:
             return await self.store.size(key)
 
-    async def scan(self, prefix: str) -> AsyncIterator[Keys]:
+    async def scan(self, prefix: str) -> AsyncGenerator[Keys, None]:
         batch: Keys = []
         async for key in self.store.list(prefix):
             batch.append(key)
@@ -144,7 +144,7 @@ class AnyioRuntime:
         return await anyio.to_thread.run_sync(function, *args, limiter=_compute_threads())
 
     async def for_each(self, work: Work, steps: Iterator[Any], count: int, nbytes: int, grain: int = 0) -> None:
-        workers = min(count, config.get().requests, max(1, BYTES_IN_FLIGHT // max(nbytes, 1)))
+        workers = workers_worth(count, nbytes)
         if workers <= 1:
             await work(steps)
             return
@@ -162,6 +162,11 @@ class AnyioRuntime:
                 group.start_soon(worker)
         if errors:
             raise errors[0]
+
+
+def workers_worth(count: int, nbytes: int) -> int:
+    """How many tasks to carry out `count` steps of `nbytes` decoded bytes with."""
+    return min(count, config.get().requests, max(1, BYTES_IN_FLIGHT // max(nbytes, 1)))
 
 
 class InlineRuntime(BlockingRuntime):

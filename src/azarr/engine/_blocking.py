@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -84,7 +85,7 @@ class BlockingRuntime:
     async def size(self, key: str) -> int | None:
         return self.store.size(key)
 
-    async def scan(self, prefix: str) -> AsyncIterator[Keys]:
+    async def scan(self, prefix: str) -> AsyncGenerator[Keys, None]:
         keys = iter(self.store.list(prefix))
         while batch := list(islice(keys, SCAN_KEYS)):
             yield batch
@@ -97,13 +98,16 @@ class BlockingRuntime:
         return ThreadLock((domain or self.store.origin, key))
 
     async def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)  # noqa: ASYNC251 - there is no event loop here
+        if self._stop is None:
+            time.sleep(seconds)  # noqa: ASYNC251 - there is no event loop here
+        elif self._stop.wait(seconds):
+            raise Stopped
 
     async def compute(self, function: Callable[..., T], *args: Any) -> T:
         return function(*args)
 
     async def for_each(self, work: Work, steps: Iterator[Any], count: int, nbytes: int, grain: int = 0) -> None:
-        threads = _threads_worth(count, grain)
+        threads = threads_worth(count, grain)
         if threads > 1:
             _for_each_in_threads(work, steps, threads, self._stop)
         else:
@@ -136,7 +140,8 @@ class ThreadLock:
         process().permits.release(self._name)
 
 
-def _threads_worth(count: int, grain: int) -> int:
+def threads_worth(count: int, grain: int) -> int:
+    """How many threads to carry out `count` steps with, whose codecs take `grain` bytes a call."""
     settings = config.get()
     if count < 2 or grain < settings.threaded_chunk_bytes:
         return 1
@@ -188,7 +193,9 @@ def _for_each_in_threads(
         except BaseException as error:
             shared.fail(error)
 
-    helpers = [process().pool().submit(run) for _ in range(threads - 1)]
+    helpers = []
+    with suppress(RuntimeError):  # at the exit of the interpreter there are no more threads
+        helpers = [process().pool().submit(run) for _ in range(threads - 1)]
     run()
     for helper in helpers:
         if not helper.cancel():

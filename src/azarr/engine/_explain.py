@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from azarr import config
-from azarr.codecs import Index
+from azarr.codecs import Index, ShardLayout, has_blosc_parts
 from azarr.engine._blocking import threads_worth
 from azarr.engine._process import process
-from azarr.engine._read_shards import GAP_BYTES
+from azarr.engine._read_shards import GAP_BYTES, index_name
 from azarr.engine._state import ArrayState
 from azarr.plan import Cost, Plan, Terms, cost_of
 from azarr.stores import AsyncStore
@@ -28,10 +28,11 @@ def explain(
         workers=_workers(array, plan),
         prefix=array.prefix,
         layout=layout,
-        known=lambda key: _known_index(store.origin, key),
+        known=lambda key: _known_index(store.origin, key, layout),
         gap=gap,
         most=settings.coalesce_bytes,
         whole_fields=whole_fields,
+        read_most=3 if array.partial_decompress and has_blosc_parts(array.pipeline) else 1,
         skips_empty=store.conditional and not array.write_empty_chunks,
     )
     nbytes = array.pipeline.nbytes
@@ -47,6 +48,7 @@ def _workers(array: ArrayState, plan: Plan) -> int:
     return threads_worth(plan.count, array.grain)
 
 
-def _known_index(origin: str, key: str) -> Index | None:
-    known = process().shard_indexes.get((origin, key))
-    return None if known is None else known[0]
+def _known_index(origin: str, key: str, layout: ShardLayout | None) -> Index | None:
+    name = None if layout is None else index_name(origin, key, layout)
+    known = process().shard_indexes.get(name)
+    return None if known is None else known.index

@@ -7,19 +7,26 @@ a part is. None means: nothing but the fill value, so nothing is stored.
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
 
+from azarr import config
 from azarr.codecs import Pipeline, ShardLayout
 from azarr.engine._state import ArrayState
+from azarr.errors import ChunkDataError
 from azarr.indexing import FieldNames
 from azarr.plan import Plan
-from azarr.typing import Buffer, NDArray
+from azarr.typing import Buffer, NDArray, Shape
 
 
 class Merger(Protocol):
     """Makes the bytes to store for one key."""
+
+    def at(self, key: str) -> Merger:
+        """The same for one key, where what is stored depends on where the chunk lies."""
 
     def encoded(self, selection: Any, part: NDArray) -> Buffer | None:
         """The value when `part` is all of the chunk that lies inside the array."""
@@ -34,11 +41,28 @@ def merger(array: ArrayState, plan: Plan, fields: FieldNames) -> Merger:
     is_empty = None if array.write_empty_chunks else emptiness(array)
     pipeline = array.pipeline if layout is None else layout.inner
     chunks = ChunkMerger(pipeline, array.fill, plan.flat, fields, is_empty)
+    if pipeline.clips and not config.get().n5_pad_edges:
+        chunks.lies_inside = partial(_inside, array)
     return chunks if layout is None else ShardMerger(layout, plan, chunks)
 
 
+def _inside(array: ArrayState, key: str) -> Shape:
+    """How much of the chunk of a key lies inside the array, in elements along each dimension."""
+    metadata = array.metadata
+    coords = metadata.chunk_key_encoding.parse(key[len(array.prefix) :], metadata.ndim)
+    assert coords is not None  # the plan made the key
+    rows = zip(coords, metadata.chunk_shape, metadata.shape, strict=True)
+    return tuple(min(chunk, extent - index * chunk) for index, chunk, extent in rows)
+
+
 class ChunkMerger:
-    """Merges into one chunk: decode, assign, encode."""
+    """Merges into one chunk: decode, assign, encode.
+
+    Attributes:
+        lies_inside: of a key's chunk, where what lies outside of the array is not stored; or None.
+    """
+
+    lies_inside: Callable[[str], Shape] | None = None
 
     def __init__(
         self,
@@ -53,8 +77,15 @@ class ChunkMerger:
         self._flat = flat
         self._fields = fields
         self._is_empty = is_empty
-        self._shape = pipeline.chunk_shape
+        self._shape = self._stored_shape = pipeline.chunk_shape
         self._dtype = pipeline.data_type.dtype
+
+    def at(self, key: str) -> ChunkMerger:
+        if self.lies_inside is None:
+            return self
+        here = copy(self)
+        here._stored_shape = self.lies_inside(key)
+        return here
 
     @property
     def whole_elements(self) -> bool:
@@ -62,7 +93,7 @@ class ChunkMerger:
         return self._fields is None
 
     def encoded(self, selection: Any, part: NDArray) -> Buffer | None:
-        if part.shape == self._shape and part.dtype == self._dtype:
+        if part.shape == self._stored_shape and part.dtype == self._dtype:
             return self._encode(part)
         return self.merged(None, selection, part)
 
@@ -85,6 +116,8 @@ class ChunkMerger:
     def _encode(self, chunk: NDArray) -> Buffer | None:
         if self._is_empty is not None and self._is_empty(chunk):
             return None
+        if chunk.shape != self._stored_shape:
+            chunk = chunk[tuple(map(slice, self._stored_shape))]
         return self._pipeline.encode(chunk)
 
 
@@ -95,6 +128,9 @@ class ShardMerger:
         self._layout = layout
         self._plan = plan
         self._chunks = chunks
+
+    def at(self, key: str) -> ShardMerger:
+        return self
 
     def encoded(self, selection: Any, part: NDArray) -> Buffer | None:
         return self.merged(None, selection, part)
@@ -108,8 +144,11 @@ class ShardMerger:
             piece = source[part_selection]
             if whole and not inner.flat and chunks.whole_elements:
                 values[number] = chunks.encoded(inner_selection, piece)
-            else:
+                continue
+            try:
                 values[number] = chunks.merged(values[number], inner_selection, piece)
+            except ChunkDataError as error:
+                raise layout.located(error, number) from error
         return layout.assemble(values)
 
 
@@ -127,7 +166,7 @@ def emptiness(array: ArrayState) -> Callable[[NDArray], bool]:
     def is_empty(chunk: NDArray) -> bool:
         if not chunk.size or not len(pattern):
             return True
-        if chunk[(0,) * chunk.ndim].tobytes() != pattern.tobytes():
+        if chunk.reshape(-1)[:1].tobytes() != pattern.tobytes():
             return False
         rows = np.ascontiguousarray(chunk).reshape(-1).view(np.uint8).reshape(-1, len(pattern))
         return bool((rows == pattern).all())

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import atexit
 import os
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from threading import Lock
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Lock, Thread
 from typing import TYPE_CHECKING
 
 from azarr.engine._lru import LruCache
@@ -33,7 +32,7 @@ class Process:
         self._mutex = Lock()
         self._pool: ThreadPoolExecutor | None = None
         self._portal: BlockingPortal | None = None
-        self._exit = ExitStack()
+        self._loop: Thread | None = None
 
     @property
     def cores(self) -> int:
@@ -55,16 +54,34 @@ class Process:
     def portal(self) -> BlockingPortal:
         """The background event loop that blocking calls use for stores that are only async."""
         if self._portal is None:
-            from anyio.from_thread import start_blocking_portal
-
             with self._mutex:
                 if self._portal is None:
-                    self._portal = self._exit.enter_context(start_blocking_portal("asyncio"))
+                    self._portal = self._start_loop()
         return self._portal
+
+    def _start_loop(self) -> BlockingPortal:
+        # Not anyio's `start_blocking_portal`: it is a generator, and when a forked child drops it,
+        # it waits for a thread that the child does not have.
+        import anyio
+        from anyio.from_thread import BlockingPortal
+
+        started: Future[BlockingPortal] = Future()
+
+        async def serve() -> None:
+            async with BlockingPortal() as portal:
+                started.set_result(portal)
+                await portal.sleep_until_stopped()
+
+        self._loop = Thread(target=anyio.run, args=(serve,), name="azarr-loop", daemon=True)
+        self._loop.start()
+        return started.result()
 
     def close(self) -> None:
         """Stop the event loop; pool threads are joined by `concurrent.futures` itself."""
-        self._exit.close()
+        if self._portal is not None and self._loop is not None:
+            self._portal.call(self._portal.stop)
+            self._loop.join()
+            self._portal = self._loop = None
 
 
 _current = Process()

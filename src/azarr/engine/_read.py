@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import prod
 
+from azarr.codecs import has_blosc_parts
 from azarr.engine._failure import located
-from azarr.engine._read_shards import read_shards
+from azarr.engine._read_partial import partial_reading
+from azarr.engine._read_shards import shard_reading
+from azarr.engine._reading import Reading
 from azarr.engine._runtime import Runtime
 from azarr.engine._scatter import DIRECT_BYTES, scatterer
 from azarr.engine._state import ArrayState
@@ -14,10 +17,18 @@ from azarr.indexing import FieldNames
 from azarr.plan import Plan, Step
 from azarr.typing import NDArray
 
+
 async def read(
     runtime: Runtime, array: ArrayState, plan: Plan, out: NDArray, fields: FieldNames
 ) -> None:
-    """Fill `out`, of the plan's shape, from the array's chunks.
+    """Fill `out`, of the plan's shape, from the array's chunks; see `reading`."""
+    await reading(runtime, array, plan, out, fields).carry_out(runtime)
+
+
+def reading(
+    runtime: Runtime, array: ArrayState, plan: Plan, out: NDArray, fields: FieldNames
+) -> Reading:
+    """How to fill `out`, of the plan's shape, from the array's chunks.
 
     A chunk whose key the store says does not exist is its fill value; every other failure raises,
     with store, key, array and chunk coordinates in its notes.
@@ -25,8 +36,9 @@ async def read(
     Requests: one per chunk of the plan; all of them are one round trip.
     """
     if array.shards is not None:
-        await read_shards(runtime, array, array.shards, plan, out, fields)
-        return
+        return shard_reading(runtime, array, array.shards, plan, out, fields)
+    if array.partial_decompress and has_blosc_parts(array.pipeline):
+        return partial_reading(runtime, array, plan, out, fields)
     pipeline = array.pipeline
     target = plan.target(out)
     scatter = scatterer(pipeline, array.metadata.order, plan.flat, target, fields)
@@ -50,8 +62,8 @@ async def read(
             raise
 
     steps = plan.steps(array.metadata.chunk_key_encoding, array.prefix)
-    await runtime.for_each(work, steps, plan.count, pipeline.nbytes, pipeline.nbytes)
-    plan.finish(target, out)
+    nbytes = pipeline.nbytes
+    return Reading(work, steps, plan.count, nbytes, nbytes, lambda: plan.finish(target, out))
 
 
 def decoded_bytes(plan: Plan, array: ArrayState) -> int:

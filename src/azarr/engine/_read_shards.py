@@ -1,13 +1,16 @@
 """Reading shards: whole in one request, or the index and then only the byte ranges that are needed.
 
-Parsed indexes are kept, and used again on condition of the shard's generation, so that the second
-access to a shard costs one round trip and can never mix two versions of it.
+Parsed indexes are kept, and used again on condition that they are still those of the shard, so
+that the second access to a shard costs one round trip and never mixes two versions of it. The
+condition is the generation of the shard; in a store that has none, the index itself, read together
+with the ranges.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass
 from math import prod
 from typing import Any
 
@@ -17,28 +20,49 @@ from azarr import config
 from azarr.codecs import Entry, Index, ShardLayout, coalesce
 from azarr.engine._failure import located
 from azarr.engine._process import process
+from azarr.engine._reading import Reading
 from azarr.engine._runtime import Runtime
 from azarr.engine._scatter import DIRECT_BYTES, scatterer
 from azarr.engine._state import ArrayState
-from azarr.errors import ConflictError
+from azarr.errors import ChunkDataError, ConflictError, ShortReadError
 from azarr.indexing import FieldNames
 from azarr.plan import Plan, Step
-from azarr.typing import Buffer, Generation, NDArray
+from azarr.typing import Buffer, ByteRange, Generation, NDArray
 
 GAP_BYTES = {"memory": 0, "local": 16 * 1024, "remote": 1024 * 1024}
 """Unneeded bytes that are read rather than starting another range. Local: a further `pread` costs
 3 us, in which 16 KiB are copied at 5 GB/s. Remote: a further request of 50 ms costs more than 10 ms
 for 1 MiB at 100 MB/s."""
 
-async def read_shards(
+
+@dataclass(frozen=True, slots=True)
+class KnownIndex:
+    """A parsed index that is kept.
+
+    Attributes:
+        generation: of the shard, where the store has generations.
+        data: else the bytes that were parsed.
+    """
+
+    index: Index
+    generation: Generation | None
+    data: bytes | None
+
+
+def index_name(origin: str, key: str, layout: ShardLayout) -> Hashable:
+    """What an index is kept under. An array that is created anew may have other shards."""
+    return origin, key, layout.counts, layout.index_range
+
+
+def shard_reading(
     runtime: Runtime,
     array: ArrayState,
     layout: ShardLayout,
     plan: Plan,
     out: NDArray,
     fields: FieldNames,
-) -> None:
-    """Fill `out` from the inner chunks of the array's shards.
+) -> Reading:
+    """How to fill `out` from the inner chunks of the array's shards.
 
     Requests: one per shard that is read whole; for others one per coalesced range, and one for the
     index the first time. Two round trips the first time, one when the indexes are known.
@@ -49,21 +73,21 @@ async def read_shards(
     async def work(steps: Iterator[Step[str]]) -> None:
         key = None
         try:
-            for key, selection, out_selection, _ in steps:
+            for key, selection, out_selection, whole in steps:
                 inner = plan.inner(selection, layout.shape, layout.inner.chunk_shape)
                 if _is_view(out_selection):
-                    await reader.read(key, inner, target[_with_ellipsis(out_selection)])
+                    await reader.read(key, inner, target[_with_ellipsis(out_selection)], whole)
                 else:
                     piece = np.empty(inner.shape, target.dtype)
-                    await reader.read(key, inner, piece)
+                    await reader.read(key, inner, piece, whole)
                     target[out_selection] = piece
         except Exception as error:
             located(error, array, key)
             raise
 
     steps = plan.steps(array.metadata.chunk_key_encoding, array.prefix)
-    await runtime.for_each(work, steps, plan.count, array.pipeline.nbytes, array.grain)
-    plan.finish(target, out)
+    nbytes = array.pipeline.nbytes
+    return Reading(work, steps, plan.count, nbytes, array.grain, lambda: plan.finish(target, out))
 
 
 class _ShardReader:
@@ -79,9 +103,10 @@ class _ShardReader:
         self._origin = array.chunk_store.origin
         self._large = array.pipeline.nbytes >= DIRECT_BYTES
 
-    async def read(self, key: str, plan: Plan, out: NDArray) -> None:
+    async def read(self, key: str, plan: Plan, out: NDArray, whole: bool) -> None:
+        """Read a selection of a shard; `whole`: it is all of the shard that lies in the array."""
         steps = list(plan.steps(self._layout))
-        if len(steps) == prod(self._layout.counts):
+        if whole or len(steps) == prod(self._layout.counts):
             shard = await self._runtime.get(key)
             if shard is None:
                 out[...] = self._fill
@@ -103,36 +128,79 @@ class _ShardReader:
         if gap is None:
             gap = GAP_BYTES[self._runtime.store.latency]
         while True:
-            found = await self._index(key)
-            if found is None:
+            known = await self._known(key)
+            if known is None:
                 return None
-            index, generation = found
+            index = known.index
             entries = [entry for number, *_ in steps if (entry := index[number]) is not None]
             ranges = coalesce(entries, gap, settings.coalesce_bytes)
             if not ranges:
                 return index, _finder([], [])
-            try:
-                read = await self._runtime.get_ranges_with_generation(key, ranges, generation)
-            except ConflictError:  # another version since the index was read
-                read = None
-            if read is not None:
-                return index, _finder(ranges, read[0])
-            process().shard_indexes.drop((self._origin, key))
+            buffers = await self._buffers(key, known, ranges)
+            if buffers is not None:
+                return index, _finder(ranges, buffers)
+            process().shard_indexes.drop(self._name(key))
 
-    async def _index(self, key: str) -> tuple[Index, Generation | None] | None:
-        indexes = process().shard_indexes
-        name = (self._origin, key)
+    async def _buffers(
+        self, key: str, known: KnownIndex, ranges: Sequence[ByteRange]
+    ) -> Sequence[Buffer] | None:
+        """The bytes of the ranges; None: the shard is another one since its index was read."""
+        if known.generation is None:
+            ranges = [self._layout.index_range, *ranges]
+        try:
+            read = await self._runtime.get_ranges_with_generation(key, ranges, known.generation)
+        except ConflictError:
+            return None
+        except ShortReadError:
+            if await self._is_unchanged(key, known):
+                raise
+            return None
+        if read is None:
+            return None
+        if known.generation is not None:
+            return read[0]
+        index, *buffers = read[0]
+        return buffers if index == known.data else None
+
+    async def _is_unchanged(self, key: str, known: KnownIndex) -> bool:
+        """After a short read: whether the shard is still that of the index.
+
+        Raises:
+            DecodeError: it is, and the index says that it is larger.
+        """
+        process().shard_indexes.drop(self._name(key))
+        fresh = await self._known(key)
+        if fresh is None or fresh.generation != known.generation or fresh.data != known.data:
+            return False
+        nbytes = await self._runtime.size(key)
+        if nbytes is not None:
+            self._layout.check(known.index, nbytes)
+        return True
+
+    async def _known(self, key: str) -> KnownIndex | None:
+        """The index of a shard, from memory or from the store; None: there is no shard."""
+        indexes, name = process().shard_indexes, self._name(key)
         known = indexes.get(name)
         if known is not None:
             return known  # type: ignore[no-any-return]
-        read = await self._runtime.get_ranges_with_generation(key, [self._layout.index_range])
+        try:
+            read = await self._runtime.get_ranges_with_generation(key, [self._layout.index_range])
+        except ShortReadError:
+            nbytes = await self._runtime.size(key)
+            if nbytes is not None:
+                self._layout.check_room(nbytes)
+            raise
         if read is None:
             return None
         (data,), generation = read
         index = self._layout.parse_index(data)
-        if generation is not None:
-            indexes.put(name, (index, generation), 150 * len(index))
-        return index, generation
+        # A copy: it may be a view of the whole shard.
+        known = KnownIndex(index, generation, None if generation is not None else bytes(data))
+        indexes.put(name, known, 300 + index.nbytes * (1 if known.data is None else 2))
+        return known
+
+    def _name(self, key: str) -> Hashable:
+        return index_name(self._origin, key, self._layout)
 
     async def _run(self, scatter: Callable[..., None], *args: Any) -> None:
         if self._large:
@@ -155,12 +223,16 @@ class _ShardReader:
     ) -> None:
         target = plan.target(out)
         scatter = scatterer(self._layout.inner, "C", plan.flat, target, self._fields)
-        for number, selection, out_selection, _ in steps:
-            entry = index[number]
-            if entry is None:
-                target[out_selection] = self._fill
-            else:
-                scatter(find(entry), selection, out_selection)
+        number = 0
+        try:
+            for number, selection, out_selection, _ in steps:
+                entry = index[number]
+                if entry is None:
+                    target[out_selection] = self._fill
+                else:
+                    scatter(find(entry), selection, out_selection)
+        except ChunkDataError as error:
+            raise self._layout.located(error, number) from error
         plan.finish(target, out)
 
 

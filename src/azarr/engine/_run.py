@@ -13,7 +13,8 @@ from time import monotonic
 from typing import Any, Generic, TypeVar
 
 from azarr import config
-from azarr.engine._blocking import BlockingRuntime, drive
+from azarr.engine._adapters import async_store
+from azarr.engine._blocking import BlockingRuntime, Stopped, drive
 from azarr.engine._process import process
 from azarr.engine._runtime import Runtime
 from azarr.stores import AsyncStore, BlockingStore, Store
@@ -33,10 +34,11 @@ YIELD_SECONDS = 0.005
 
 @dataclass(frozen=True, slots=True)
 class Operation(Generic[T_co]):
-    """Something to be done with one store.
+    """Something to be done with one store, or with the two of an array.
 
     Attributes:
         store: the store whose requests it makes.
+        beside: another store that its body also turns to, by `runtime.beside(store)`.
         body: the core coroutine, given the runtime to await.
         steps, nbytes: how many chunks, and how many decoded bytes, it works on.
     """
@@ -45,6 +47,16 @@ class Operation(Generic[T_co]):
     body: Callable[[Runtime], Coroutine[Any, Any, T_co]]
     steps: int = 1
     nbytes: int = 0
+    beside: Store | None = None
+
+    @property
+    def latency(self) -> str:
+        """That of the slower of its stores, as far as it matters here: memory or not."""
+        return (
+            self.store.latency
+            if self.beside is None or self.beside.latency == "memory"
+            else self.beside.latency
+        )
 
     @property
     def seconds(self) -> float:
@@ -55,25 +67,41 @@ class Operation(Generic[T_co]):
 def run(operation: Operation[T]) -> T:
     """Do it now, in this thread, or on the background event loop if the store is async only."""
     store = operation.store
-    if isinstance(store, BlockingStore):
+    if isinstance(store, BlockingStore) and not isinstance(operation.beside, AsyncStore):
         return drive(operation.body(BlockingRuntime(store)))
-    return _run_on_portal(operation)
+    return start_on_portal(operation).result()
 
 
 async def run_async(operation: Operation[T]) -> T:
     """Do it without blocking the event loop of the calling task."""
     store = operation.store
-    if isinstance(store, AsyncStore):
+    if isinstance(store, AsyncStore) or isinstance(operation.beside, AsyncStore):
         from azarr.engine._anyio import AnyioRuntime
 
-        return await operation.body(AnyioRuntime(store))
+        if _is_elsewhere(operation):
+            return await start_on_portal(operation).wait()
+        return await operation.body(AnyioRuntime(async_store(store)))
     assert isinstance(store, BlockingStore)
-    if store.latency == "memory" and operation.seconds <= config.get().inline_seconds:
+    if operation.latency == "memory" and operation.seconds <= config.get().inline_seconds:
         from azarr.engine._anyio import InlineRuntime
 
         await _yield_now_and_then()
         return await operation.body(InlineRuntime(store))
     return await _run_in_thread(operation, store)
+
+
+def _is_elsewhere(operation: Operation[Any]) -> bool:
+    """Whether a store needs asyncio, and this is not it: trio."""
+    beside = operation.beside
+    if operation.store.event_loop == "any" and (beside is None or beside.event_loop == "any"):
+        return False
+    import asyncio
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return True
+    return False
 
 
 class _LastYield(threading.local):
@@ -96,6 +124,7 @@ async def _yield_now_and_then() -> None:
 async def _run_in_thread(operation: Operation[T], store: BlockingStore) -> T:
     """One hop for the whole operation. When cancelled, it stops before its next step."""
     import anyio
+    import anyio.lowlevel
     import anyio.to_thread
 
     stop = threading.Event()
@@ -121,30 +150,67 @@ async def _run_in_thread(operation: Operation[T], store: BlockingStore) -> T:
             outcome.append(error)
         group.cancel_scope.cancel()
     result = outcome[0]
+    if isinstance(result, Stopped):
+        await anyio.lowlevel.checkpoint()  # raises the cancellation that stopped it
     if isinstance(result, Exception):
         raise result
     return result
 
 
-def _run_on_portal(operation: Operation[T]) -> T:
-    """One hop for the whole operation. Ctrl-C cancels it and waits until it has ended."""
+class PortalCall(Generic[T]):
+    """A coroutine under way on the background event loop: one hop for all that it does."""
+
+    def __init__(self, body: Callable[[], Coroutine[Any, Any, T]]) -> None:
+        self._ended = threading.Event()
+        self._wake: Callable[[], object] | None = None
+
+        async def carry_out() -> T:
+            try:
+                return await body()
+            finally:
+                self._ended.set()
+                if self._wake is not None:
+                    self._wake()
+
+        self._future = process().portal().start_task_soon(carry_out)
+
+    def result(self) -> T:
+        """Wait for the result. Ctrl-C cancels it and waits until it has ended."""
+        try:
+            return self._future.result()
+        except BaseException:
+            self.cancel()
+            raise
+
+    async def wait(self) -> T:
+        """Wait for the result on another event loop. Being cancelled cancels it, as does Ctrl-C."""
+        import anyio
+
+        from azarr.engine._anyio import setter
+
+        ended = anyio.Event()
+        self._wake = setter(ended)
+        if self._ended.is_set():
+            ended.set()
+        try:
+            await ended.wait()
+        except BaseException:
+            self._future.cancel()
+            with anyio.CancelScope(shield=True):
+                await ended.wait()
+            raise
+        return self._future.result()
+
+    def cancel(self) -> None:
+        """Stop, and wait until it has ended."""
+        if not self._future.done():
+            self._future.cancel()
+            self._ended.wait()
+
+
+def start_on_portal(operation: Operation[T]) -> PortalCall[T]:
+    """Begin an operation of which a store is async."""
     from azarr.engine._anyio import AnyioRuntime
 
-    store = operation.store
-    assert isinstance(store, AsyncStore)
-    ended = threading.Event()
-
-    async def body() -> T:
-        try:
-            return await operation.body(AnyioRuntime(store))
-        finally:
-            ended.set()
-
-    future = process().portal().start_task_soon(body)
-    try:
-        return future.result()
-    except BaseException:
-        if not future.done():
-            future.cancel()
-            ended.wait()
-        raise
+    store = async_store(operation.store)
+    return PortalCall(lambda: operation.body(AnyioRuntime(store)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeAlias, TypeVar
 
@@ -20,6 +20,10 @@ SCAN_KEYS = 1000
 
 Work: TypeAlias = Callable[[Iterator[Any]], Awaitable[None]]
 """A worker: pulls steps from the iterator it is given, until there are no more."""
+
+
+CONFLICTS = 1000
+"""Each conflict means that somebody else got through; so many in a row, that the store is wrong."""
 
 
 class Runtime(Protocol):
@@ -57,7 +61,7 @@ class Runtime(Protocol):
 
     async def size(self, key: str) -> int | None: ...
 
-    def scan(self, prefix: str) -> AsyncIterator[Keys]:
+    def scan(self, prefix: str) -> AsyncGenerator[Keys, None]:
         """What `list` gives, some keys at a time: memory is bounded however many there are."""
 
     def beside(self, store: Store) -> Runtime:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from azarr.codecs import Pipeline, ShardLayout, compile_pipeline
-from azarr.model import ArrayMetadata, GroupMetadata
+from azarr.engine._synchronizers import Synchronizer
+from azarr.errors import MetadataError
+from azarr.model import ArrayMetadata, GroupMetadata, document_keys
 from azarr.stores import Store
 from azarr.typing import Shape
 
@@ -19,16 +21,28 @@ class NodeState:
         store: where the node's documents are.
         path: the node's path in the store, "" for the root, without slashes at its ends.
         read_only: whether writing through this object is refused.
+        synchronizer: locks beyond those every write takes; see `azarr.engine._synchronizers`.
+        cache_metadata: whether metadata is read from the store only when told to.
+        cache_attrs: the same for attributes alone.
         prefix: what goes before every key of the node: "" or "path/".
     """
 
     store: Store
     path: str = ""
     read_only: bool = False
+    synchronizer: Synchronizer | None = None
+    cache_metadata: bool = True
+    cache_attrs: bool = True
     prefix: str = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "prefix", f"{self.path}/" if self.path else "")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Everything that was given, also the metadata: unpickling makes no request. The compiled
+        # pipeline is not data; it is compiled again.
+        given = {each.name: getattr(self, each.name) for each in fields(self) if each.init}
+        return _made_of, (type(self), given)
 
     @property
     def name(self) -> str:
@@ -61,7 +75,13 @@ class ArrayState(NodeState):
 
     def __post_init__(self) -> None:
         NodeState.__post_init__(self)
-        pipeline = compile_pipeline(self.metadata, allow_pickle=self.allow_pickle)
+        try:
+            pipeline = compile_pipeline(self.metadata, allow_pickle=self.allow_pickle)
+        except MetadataError as error:
+            if self.is_view:
+                raise
+            document = f"{self.prefix}{document_keys(self.metadata.zarr_format)[0]}"
+            raise type(error)(f"{document}: codecs: {error}") from error
         object.__setattr__(self, "pipeline", pipeline)
 
     @property
@@ -94,6 +114,17 @@ class ArrayState(NodeState):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupState(NodeState):
-    """An open group."""
+    """An open group.
+
+    Attributes:
+        chunk_store: where the chunks of its arrays are; None: in `store`.
+        meta_array: what its arrays are opened with.
+    """
 
     metadata: GroupMetadata
+    chunk_store: Store | None = None
+    meta_array: Any = field(default=None, repr=False, compare=False)
+
+
+def _made_of(kind: type[NodeState], given: dict[str, Any]) -> NodeState:
+    return kind(**given)

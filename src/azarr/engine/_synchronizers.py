@@ -31,7 +31,7 @@ class Synchronizer(Protocol):
     def __getitem__(self, key: str) -> Any:
         """The lock of a key, as `threading.Lock` and `fasteners.InterProcessLock` are ones.
 
-        It has `acquire(blocking=False)`, which returns at once whether it is taken, and `release()`.
+        It has `acquire(blocking=False)`, which returns at once if it is taken, and `release()`.
         """
 
 
@@ -66,9 +66,9 @@ class ThreadSynchronizer:
 class ProcessSynchronizer:
     """Locks shared by all processes that use the same folder, as files in it.
 
-    Needed where several processes write to parts of the same chunks, or to the same attributes, in a
-    store without generations. The folder's file system must support locks (some network file systems
-    do not). A waiting writer looks again after 1 to 50 ms.
+    Needed where several processes write to parts of the same chunks, or to the same attributes, in
+    a store without generations. The folder's file system must support locks (some network file
+    systems do not). A waiting writer looks again after 1 to 50 ms.
 
     Args:
         path: a folder for the lock files; not the one the array is in. It is made when needed.
@@ -95,7 +95,7 @@ class ProcessSynchronizer:
         return InterProcessLock(os.path.join(self.path, key))
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and other.path == self.path  # type: ignore[attr-defined]
+        return type(other) is type(self) and other.path == self.path
 
     def __hash__(self) -> int:
         return hash(self.path)

@@ -8,13 +8,15 @@ the store has generations, repeated when somebody else was first.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import count
 from typing import Any
 
 from azarr.engine._failure import located
 from azarr.engine._merge import Merger, merger
-from azarr.engine._runtime import Runtime
+from azarr.engine._runtime import CONFLICTS, Runtime
 from azarr.engine._scatter import DIRECT_BYTES
 from azarr.engine._state import ArrayState
+from azarr.engine._synchronizers import exclusive
 from azarr.errors import ConflictError
 from azarr.indexing import FieldNames
 from azarr.plan import Plan, Step
@@ -22,9 +24,14 @@ from azarr.typing import Buffer, Generation, NDArray
 
 
 async def write(
-    runtime: Runtime, array: ArrayState, plan: Plan, value: NDArray, fields: FieldNames
+    runtime: Runtime,
+    array: ArrayState,
+    plan: Plan,
+    value: NDArray,
+    fields: FieldNames,
+    only_stored: bool = False,
 ) -> None:
-    """Store `value`, of the plan's shape, into the array's chunks.
+    """Store `value`, of the plan's shape, into the array's chunks; `only_stored`: create none.
 
     Requests: one per chunk that is written whole, two per chunk that is written in part (more only
     when another process changes the same chunk at the same time).
@@ -38,7 +45,9 @@ async def write(
         try:
             for key, chunk_selection, out_selection, whole in steps:
                 part = source[out_selection]
-                if whole and whole_allowed:
+                if only_stored:
+                    await chunks.update(key, chunk_selection, part, create=False)
+                elif whole and whole_allowed:
                     await chunks.replace(key, chunk_selection, part)
                 else:
                     await chunks.update(key, chunk_selection, part)
@@ -57,32 +66,41 @@ class _ChunkWriter:
         self._runtime = runtime
         self._merge = merge
         self._conditional = runtime.store.conditional
+        self._synchronizer = array.synchronizer
         self._large = array.pipeline.nbytes >= DIRECT_BYTES
 
     async def replace(self, key: str, selection: Any, part: NDArray) -> None:
         """Store a chunk of which everything inside the array is given."""
-        value = await self._run(self._merge.encoded, selection, part)
-        if self._conditional:  # a partial write at the same time will notice
-            await self._store(key, value)
+        value = await self._run(self._merge.at(key).encoded, selection, part)
+        if self._conditional and self._synchronizer is None:
+            await self._store(key, value)  # a partial write at the same time will notice
         else:
-            async with self._runtime.lock(key):
+            async with exclusive(self._runtime, self._synchronizer, key):
                 await self._store(key, value)
 
-    async def update(self, key: str, selection: Any, part: NDArray) -> None:
+    async def update(
+        self, key: str, selection: Any, part: NDArray, create: bool = True
+    ) -> None:
         """Change a part of a chunk; other parts keep what anybody else wrote to them."""
-        async with self._runtime.lock(key):
+        merge = self._merge.at(key)
+        async with exclusive(self._runtime, self._synchronizer, key):
             if not self._conditional:
                 old = await self._runtime.get(key)
-                await self._store(key, await self._run(self._merge.merged, old, selection, part))
+                if old is not None or create:
+                    new = await self._run(merge.merged, old, selection, part)
+                    await self._store(key, new)
                 return
-            while True:
+            for attempt in count():
                 old, generation = await self._runtime.get_with_generation(key)
-                new = await self._run(self._merge.merged, old, selection, part)
+                if old is None and not create:
+                    return
+                new = await self._run(merge.merged, old, selection, part)
                 try:
                     await self._store_if(key, new, generation)
                     return
                 except ConflictError:
-                    continue
+                    if attempt == CONFLICTS:
+                        raise
 
     async def _store(self, key: str, value: Buffer | None) -> None:
         if value is None:

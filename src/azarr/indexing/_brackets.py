@@ -6,6 +6,7 @@ arrays for every dimension, one mask of the array's shape, or one array among sl
 
 from __future__ import annotations
 
+from reprlib import repr as brief
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,8 @@ def bracket_selection(selection: Any, shape: Shape) -> Selection:
 
 def _fancy_selection(items: tuple[Any, ...], shape: Shape) -> Selection:
     arrays = [np.asarray(item) for item in items if _is_array(item)]
-    if len(items) == 1 and arrays[0].dtype == np.bool_ and arrays[0].shape == shape:
+    dimensions = arrays[0].ndim
+    if len(items) == 1 and arrays[0].dtype == np.bool_ and dimensions == len(shape) != 1:
         return mask_selection(items[0], shape)
     scalars = all(_is_array(item) or _is_integer(item) for item in items)
     if scalars and len(items) == len(shape) and all(array.dtype.kind in "iu" for array in arrays):
@@ -45,7 +47,7 @@ def _fancy_selection(items: tuple[Any, ...], shape: Shape) -> Selection:
     if len(arrays) == 1 and arrays[0].ndim == 1 and not any(_is_integer(item) for item in items):
         return orthogonal_selection(items, shape)
     raise SelectionError(
-        f"unsupported mixture of indices {items!r}: use oindex to select along each axis on its "
+        f"unsupported mixture of indices {brief(items)}: use oindex to select along each axis on its "
         f"own, or vindex to select single points with one integer array per dimension"
     )
 

@@ -7,6 +7,7 @@ or where the kind itself differs (orthogonal and block selections, NumPy NEP 21)
 from __future__ import annotations
 
 import operator
+from reprlib import repr as brief
 from typing import Any
 
 import numpy as np
@@ -130,7 +131,7 @@ def block_selection(selection: Any, shape: Shape, chunk_shape: Shape) -> Orthogo
                 )
             start, stop = blocks.start, blocks.stop
         else:
-            start = _index(item, count, axis)
+            start = _index(item, count, axis, "chunks")
             stop = start + 1
         region = slice(min(start * chunk, length), min(stop * chunk, length), 1)
         axes.append(region)
@@ -172,7 +173,7 @@ def _slice(item: slice, length: int, axis: int) -> tuple[slice, int]:
     return slice(start, start + (count - 1) * step + 1 if count else start, step), count
 
 
-def _index(item: Any, length: int, axis: int) -> int:
+def _index(item: Any, length: int, axis: int, of: str = "") -> int:
     if isinstance(item, (bool, np.bool_)) or item is None:
         raise SelectionError(_unsupported(item, axis))
     try:
@@ -181,13 +182,17 @@ def _index(item: Any, length: int, axis: int) -> int:
         raise SelectionError(_unsupported(item, axis)) from None
     if -length <= index < length:
         return index if index >= 0 else index + length
-    raise SelectionError(f"index {index} is out of bounds for axis {axis} with size {length}")
+    raise SelectionError(_out_of_bounds(index, axis, f"{length} {of}" if of else f"size {length}"))
+
+
+def _out_of_bounds(index: int, axis: int, extent: str) -> str:
+    return f"index {index} is out of bounds for axis {axis} with {extent}"
 
 
 def _unsupported(item: Any, axis: int) -> str:
     hint = "; for arrays use oindex, vindex or blocks" if _is_arraylike(item) else ""
     return (
-        f"unsupported index {item!r} (axis {axis}): "
+        f"unsupported index {brief(item)} (axis {axis}): "
         f"an integer, a slice or an Ellipsis is allowed{hint}"
     )
 
@@ -217,7 +222,9 @@ def _integers(item: Any, axis: int) -> NDArray:
     if array.size == 0 and array.dtype == np.float64:  # np.asarray([]) has no type of its own
         array = array.astype(np.intp)
     if array.dtype.kind not in "iu":
-        raise SelectionError(f"an index array must hold integers, not {array.dtype} (axis {axis})")
+        raise SelectionError(
+            f"an index array must hold integers, not {array.dtype} (axis {axis}): {brief(item)}"
+        )
     return array
 
 
@@ -227,7 +234,7 @@ def _wrapped(array: NDArray, length: int, axis: int) -> NDArray:
         low, high = int(array.min()), int(array.max())
         if low < -length or high >= length:
             bad = high if high >= length else low
-            raise SelectionError(f"index {bad} is out of bounds for axis {axis} with size {length}")
+            raise SelectionError(_out_of_bounds(bad, axis, f"size {length}"))
         if low < 0:
             return np.where(array < 0, array + length, array).astype(np.intp, copy=False)
     return array.astype(np.intp)

@@ -1,32 +1,64 @@
 """What arrays and groups are, and how each format writes that down.
 
-Here live data types, fill values, chunk grids, chunk keys, metadata and the documents of Zarr v2
-and v3. No other layer knows a format's JSON or the names of its documents. Pure: no I/O, no codecs.
+Here live data types, fill values, chunk grids, chunk keys, metadata and the documents of Zarr v2,
+Zarr v3 and N5. No other layer knows a format's JSON or the names of its documents. Pure: no I/O, no
+codecs.
 """
 
+from azarr.model._spelling_n5 import BLOCK as N5_BLOCK
+from azarr.model._spelling_n5 import COMPRESSIONS as N5_COMPRESSIONS
 from azarr.model._spelling_v3 import spelled
 from azarr.model.chunk_grids import ChunkGrid, RegularGrid
 from azarr.model.chunk_keys import ChunkKeyEncoding
 from azarr.model.codec_specs import CodecKind, CodecSpec, register_codec_kind, split_codecs
+from azarr.model.consolidated import (
+    METADATA_KEY,
+    ConsolidatedDocuments,
+    consolidated_document,
+    parse_consolidated_v2,
+    parse_consolidated_v3,
+    with_consolidated,
+)
 from azarr.model.data_types import OBJECT_CODECS, DataType
-from azarr.model.documents import attribute_documents, document_keys, node_documents, parse_node
+from azarr.model.documents import (
+    as_root,
+    attribute_documents,
+    document_keys,
+    is_container,
+    node_documents,
+    parse_node,
+)
 from azarr.model.metadata import ArrayMetadata, GroupMetadata
+from azarr.model.zarr_v1 import DOCUMENTS as V1_DOCUMENTS
+from azarr.model.zarr_v1 import parse_v1
 
 __all__ = [
+    "METADATA_KEY",
+    "N5_BLOCK",
+    "N5_COMPRESSIONS",
     "OBJECT_CODECS",
+    "V1_DOCUMENTS",
     "ArrayMetadata",
     "ChunkGrid",
     "ChunkKeyEncoding",
     "CodecKind",
     "CodecSpec",
+    "ConsolidatedDocuments",
     "DataType",
     "GroupMetadata",
     "RegularGrid",
+    "as_root",
     "attribute_documents",
+    "consolidated_document",
     "document_keys",
+    "is_container",
     "node_documents",
     "parse_node",
+    "parse_v1",
+    "parse_consolidated_v2",
+    "parse_consolidated_v3",
     "register_codec_kind",
     "spelled",
     "split_codecs",
+    "with_consolidated",
 ]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from azarr.model.chunk_keys import Separator
 from azarr.model.metadata import ArrayMetadata, GroupMetadata
-from azarr.typing import Buffer
+from azarr.typing import JSON, Buffer
 
 Node: TypeAlias = ArrayMetadata | GroupMetadata
 Documents: TypeAlias = Mapping[str, Buffer | None]
@@ -23,9 +23,14 @@ class NodeFormat:
         parse: documents, path and the separator of chunk keys where none is named, to metadata.
         node_documents: everything to write for a node.
         attribute_documents: what to write when only attributes changed; None: delete it.
+        container: every directory is a group, also without documents.
+        root_fields: what the document of the root says beside what it says of its node: the
+            extensions of its metadata.
     """
 
     names: tuple[str, ...]
     parse: Callable[[Documents, str, Separator], Node | None]
     node_documents: Callable[[Node], dict[str, bytes]]
     attribute_documents: Callable[[Node], dict[str, bytes | None]]
+    container: bool = False
+    root_fields: Mapping[str, JSON] = field(default_factory=dict)

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TypeVar
+
 from azarr.errors import MetadataError
-from azarr.model import zarr_v2, zarr_v3
+from azarr.model import n5, zarr_v2, zarr_v3
 from azarr.model._node_format import Documents, Node, NodeFormat
 from azarr.model._show import show
 from azarr.model.chunk_keys import Separator
+from azarr.model.metadata import GroupMetadata
 from azarr.typing import ZarrFormat
 
+N = TypeVar("N", bound=Node)
+
 # In the order of preference where a node has documents of several formats.
-_FORMATS: dict[ZarrFormat, NodeFormat] = {3: zarr_v3.FORMAT, 2: zarr_v2.FORMAT}
+_FORMATS: dict[ZarrFormat, NodeFormat] = {3: zarr_v3.FORMAT, 2: zarr_v2.FORMAT, "n5": n5.FORMAT}
 
 
 def document_keys(zarr_format: ZarrFormat | None = None) -> tuple[str, ...]:
-    """The names of the documents to ask for at a node, all at once; None: of every format.
+    """The names of the documents to ask for at a node, all at once; None: of every Zarr format.
+
+    Those of N5 are asked for by name only: any directory could be an N5 group.
 
     Example:
         >>> document_keys(2)
@@ -22,16 +30,33 @@ def document_keys(zarr_format: ZarrFormat | None = None) -> tuple[str, ...]:
     """
     if zarr_format is not None:
         return _format(zarr_format).names
-    return tuple(name for node_format in _FORMATS.values() for name in node_format.names)
+    formats = [node_format for node_format in _FORMATS.values() if not node_format.container]
+    return tuple(name for node_format in formats for name in node_format.names)
 
 
-def parse_node(documents: Documents, path: str, *, v2_separator: Separator = ".") -> Node | None:
+def is_container(zarr_format: ZarrFormat | None) -> bool:
+    """Whether every directory is a group of this format, also without documents.
+
+    The version of the format is then in the document of the root.
+    """
+    return zarr_format is not None and _format(zarr_format).container
+
+
+def parse_node(
+    documents: Documents,
+    path: str,
+    *,
+    v2_separator: Separator = ".",
+    is_directory: bool = False,
+) -> Node | None:
     """The array or group that a node's documents describe; None: they are all missing.
 
     Args:
         documents: name to bytes, or to None where the store says that it is missing.
         path: of the node; for error messages.
         v2_separator: of a v2 array whose document names none ("/" in old nested stores).
+        is_directory: the path is known to exist, which makes it a group where a format whose
+            documents were asked for says so.
 
     A v3 document is preferred to v2 ones. Raises MetadataError naming path, document, field, value
     and what was allowed; nothing else, whatever the bytes are.
@@ -40,7 +65,16 @@ def parse_node(documents: Documents, path: str, *, v2_separator: Separator = "."
         node = node_format.parse(documents, path, v2_separator)
         if node is not None:
             return node
+    for zarr_format, node_format in _FORMATS.items():
+        if is_directory and node_format.container and documents.keys() >= {*node_format.names}:
+            return GroupMetadata(zarr_format=zarr_format)
     return None
+
+
+def as_root(metadata: N) -> N:
+    """The metadata of the root of a hierarchy, which may have more to say than other nodes."""
+    fields = {**_format(metadata.zarr_format).root_fields, **metadata.extensions}
+    return replace(metadata, extensions=fields)
 
 
 def node_documents(metadata: Node) -> dict[str, bytes]:

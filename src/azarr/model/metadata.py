@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field, fields
 from math import prod
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 from azarr.errors import MetadataError
 from azarr.model._families import DType
 from azarr.model._show import show
+from azarr.model._spelling_n5 import spell_data_type as check_n5_data_type
 from azarr.model.chunk_grids import LARGEST, ChunkGrid, extents
 from azarr.model.chunk_keys import ChunkKeyEncoding
 from azarr.model.codec_specs import CodecSpec
@@ -34,12 +35,20 @@ class _FormatRules:
     fill_value: tuple[bool, ...] = (True, False)
     compressors: Container[int]
     dimension_names: bool = False
+    smallest_ndim: int = 0
+    filters: bool = True
+    zero_only: bool = False
+    check_data_type: Callable[[DataType], object] = lambda _: None
+
+    @property
+    def name(self) -> str:
+        return "N5" if self.zarr_format == "n5" else f"Zarr format {self.zarr_format}"
 
     def check(self, what: str, value: object, allowed: Container[Any]) -> None:
         """Raise MetadataError unless the value is allowed in this format."""
         if value not in allowed:
             raise MetadataError(
-                f"{what}: {show(value)}; Zarr format {self.zarr_format} allows {show(allowed)}"
+                f"{what}: {show(value)}; {self.name} allows {show(allowed)}"
             )
 
 
@@ -59,7 +68,16 @@ _FORMATS = (
         compressors=range(LARGEST),
         dimension_names=True,
     ),
-    _FormatRules(zarr_format="n5", encodings=("n5",), compressors=range(2)),
+    _FormatRules(
+        zarr_format="n5",
+        encodings=("n5",),
+        fill_value=(True,),
+        compressors=range(2),
+        smallest_ndim=1,
+        filters=False,
+        zero_only=True,
+        check_data_type=check_n5_data_type,
+    ),
 )
 
 
@@ -126,6 +144,17 @@ class ArrayMetadata:
         rules.check("number of compressors", len(self.compressors), rules.compressors)
         if self.data_type.is_object and not rules.serializer and not self.filters:
             raise MetadataError("filters is (); object arrays need an object codec as the first")
+        rules.check_data_type(self.data_type)
+        if self.ndim < rules.smallest_ndim:
+            raise MetadataError(f"shape is (); {rules.name} has no arrays without dimensions")
+        if self.filters and not rules.filters:
+            names = [spec.name for spec in self.filters]
+            raise MetadataError(f"filters are {show(names)}; {rules.name} has none")
+        if rules.zero_only and not _same_element(self.fill_value, self.data_type.zero):
+            raise MetadataError(
+                f"fill_value is {show(self.fill_value)}; {rules.name} allows only "
+                f"{show(self.data_type.zero)}"
+            )
         self._check_dimension_names(rules)
 
     def _check_dimension_names(self, rules: _FormatRules) -> None:

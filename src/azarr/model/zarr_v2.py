@@ -28,7 +28,9 @@ def parse(
         return None
     attrs = {} if attributes is None else Document(path, ATTRIBUTES, attributes).fields
     if array is not None:
-        return _parse_array(Document(path, ARRAY, array), attrs, separator)
+        document = Document(path, ARRAY, array)
+        _check_format(document)
+        return parse_array(document, attrs, separator)
     document = Document(path, GROUP, group or b"")
     _check_format(document)
     return GroupMetadata(zarr_format=2, attributes=attrs)
@@ -38,10 +40,10 @@ def _check_format(document: Document) -> None:
     document.require("zarr_format", "2", lambda value: type(value) is int and value == 2)
 
 
-def _parse_array(
+def parse_array(
     document: Document, attributes: dict[str, Any], separator: Separator
 ) -> ArrayMetadata:
-    _check_format(document)
+    """The array of a document. `separator`: where it names none."""
     shape, chunk_shape = document.shape("shape"), document.shape("chunks")
     filters = _filters(document)
     dtype = document.require(

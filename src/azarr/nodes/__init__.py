@@ -6,11 +6,16 @@ indexing rule lives here.
 """
 
 from azarr.nodes import _creation as creation
+from azarr.nodes import _consolidated as consolidated
+from azarr.nodes import _migration as migration
+from azarr.nodes import _group_creation as group_creation
+from azarr.nodes import _store_operations as store_operations
 from azarr.nodes._array import Array
 from azarr.nodes._async_array import AsyncArray
 from azarr.nodes._async_group import AsyncGroup, async_node
 from azarr.nodes._attributes import AsyncAttributes, Attributes
 from azarr.nodes._group import Group, blocking_node
+from azarr.nodes._many_operations import ManyReads
 
 __all__ = [
     "Array",
@@ -19,7 +24,12 @@ __all__ = [
     "AsyncGroup",
     "Attributes",
     "Group",
+    "ManyReads",
     "async_node",
     "blocking_node",
     "creation",
+    "consolidated",
+    "group_creation",
+    "migration",
+    "store_operations",
 ]

@@ -13,6 +13,7 @@ import numpy as np
 from azarr.codecs import compile_pipeline, default_codecs, sharding_spec, spec_of
 from azarr.errors import MetadataError, UsageError
 from azarr.model import ArrayMetadata, ChunkKeyEncoding, CodecSpec, DataType, RegularGrid
+from azarr.nodes._shard_arguments import shard_arguments
 from azarr.typing import JSON, Shape, ZarrFormat
 
 
@@ -57,9 +58,10 @@ class ArrayArguments:
             MetadataError, UsageError: an argument is unknown, impossible, or contradicts another.
         """
         shape = normalize_shape(self.shape)
-        data_type = DataType.of(
-            np.dtype("f8") if self.dtype is None else self.dtype, self.object_codec
-        )
+        object_codec = self.object_codec
+        if object_codec is not None:
+            object_codec = spec_of(object_codec, zarr_format)
+        data_type = DataType.of(np.dtype("f8") if self.dtype is None else self.dtype, object_codec)
         order = _order(self.order)
         chunk_shape = normalize_chunks(self.chunks, shape, data_type.itemsize)
         filters, serializer, compressors = self._codecs(data_type, zarr_format)
@@ -70,8 +72,11 @@ class ArrayArguments:
             if zarr_format != 3:
                 raise UsageError(f"shards need zarr_format=3, not {zarr_format!r}")
             inner = (*filters, serializer, *compressors)
-            shard_shape = self._shard_shape(shape, chunk_shape)
-            serializer = sharding_spec(chunk_shape, [spec for spec in inner if spec is not None])
+            shard_shape, index_location = shard_arguments(
+                self.shards, shape, chunk_shape, data_type.itemsize
+            )
+            codecs = [spec for spec in inner if spec is not None]
+            serializer = sharding_spec(chunk_shape, codecs, index_location)
             filters, compressors, chunk_shape = (), (), shard_shape
         metadata = ArrayMetadata(
             zarr_format=zarr_format,
@@ -80,7 +85,7 @@ class ArrayArguments:
             chunk_grid=RegularGrid(chunk_shape),
             chunk_key_encoding=self._key_encoding(zarr_format),
             fill_value=self._fill_value(data_type, zarr_format),
-            order=order if zarr_format == 2 else "C",
+            order="C" if zarr_format == 3 else order,
             filters=filters,
             serializer=serializer,
             compressors=compressors,
@@ -99,7 +104,10 @@ class ArrayArguments:
     def _codecs(
         self, data_type: DataType, zarr_format: ZarrFormat
     ) -> tuple[tuple[CodecSpec, ...], CodecSpec | None, tuple[CodecSpec, ...]]:
-        filters, serializer, compressors = default_codecs(data_type, zarr_format)
+        object_codec = self.object_codec
+        if object_codec is not None:
+            object_codec = spec_of(object_codec, zarr_format, data_type)
+        filters, serializer, compressors = default_codecs(data_type, zarr_format, object_codec)
         if self.compressor is not AUTO and self.compressors is not AUTO:
             raise UsageError("compressor and compressors contradict each other: give one of them")
         given = self.compressors if self.compressors is not AUTO else self.compressor
@@ -109,34 +117,13 @@ class ArrayArguments:
             filters = _merged_filters(filters, _specs(self.filters, zarr_format, data_type), data_type)
         if self.serializer is not AUTO and self.serializer != "auto":
             serializer = spec_of(self.serializer, zarr_format, data_type)
-        if self.object_codec is not None and data_type.is_object:
-            spec = spec_of(self.object_codec, zarr_format, data_type)
-            if zarr_format == 2 and spec not in filters:
-                filters = (spec, *(f for f in filters if f not in default_codecs(data_type, 2)[0]))
         return filters, serializer, compressors
-
-    def _shard_shape(self, shape: Shape, chunk_shape: Shape) -> Shape:
-        """Shard lengths, multiples of the chunk's; a dict may give them as `shape`."""
-        shards = self.shards["shape"] if isinstance(self.shards, Mapping) else self.shards
-        given = tuple(shards) if isinstance(shards, Iterable) else (shards,) * len(shape)
-        if len(given) != len(shape) or any(
-            isinstance(length, bool) or not isinstance(length, (int, np.integer)) or length < 1
-            for length in given
-        ):
-            raise UsageError(f"shards {self.shards!r}: one length per dimension of {shape} is needed")
-        for length, chunk in zip(given, chunk_shape, strict=True):
-            if length % chunk:
-                raise UsageError(
-                    f"shards {given} are no multiples of the chunks {chunk_shape}: "
-                    f"{length} is not divisible by {chunk}"
-                )
-        return tuple(int(length) for length in given)
 
     def _fill_value(self, data_type: DataType, zarr_format: ZarrFormat) -> Any:
         value = self.fill_value
         if value is AUTO or (isinstance(value, (int, np.integer)) and value == 0):
             return _zero(data_type)
-        if value is None and zarr_format == 3:
+        if value is None and zarr_format != 2:
             return _zero(data_type)
         return data_type.cast_fill(value)
 
@@ -144,7 +131,8 @@ class ArrayArguments:
         given = self.chunk_key_encoding
         if isinstance(given, ChunkKeyEncoding):
             return given
-        name: Any = "default" if zarr_format == 3 else "v2"
+        names = _KEY_ENCODINGS[zarr_format]
+        name: Any = names[0]
         separator: Any = self.dimension_separator
         if isinstance(given, Mapping):
             name = given.get("name", name)
@@ -153,11 +141,16 @@ class ArrayArguments:
         elif given is not None:
             name = given
         if separator is None:
-            separator = "/" if name == "default" else "."
+            separator = "." if name == "v2" else "/"
         if separator not in (".", "/"):
             raise MetadataError(f"dimension_separator {separator!r}: '.' and '/' are allowed")
-        if name not in ("default", "v2") or (zarr_format == 2 and name != "v2"):
-            raise MetadataError(f"chunk_key_encoding {name!r}: 'default' and 'v2' are allowed")
+        if name not in names:
+            allowed = " and ".join(map(repr, names))
+            raise MetadataError(
+                f"chunk_key_encoding {name!r}: format {zarr_format!r} has {allowed}"
+            )
+        if name == "n5" and separator != "/":
+            raise MetadataError(f"dimension_separator {separator!r}: N5 has '/'")
         return ChunkKeyEncoding(name, separator)
 
     def _dimension_names(self, zarr_format: ZarrFormat) -> tuple[str | None, ...] | None:
@@ -174,6 +167,14 @@ class ArrayArguments:
             shape=data.shape if self.shape is None else self.shape,
             dtype=data.dtype if self.dtype is None else self.dtype,
         )
+
+
+# Of each format, the default first.
+_KEY_ENCODINGS: dict[ZarrFormat, tuple[str, ...]] = {
+    2: ("v2",),
+    3: ("default", "v2"),
+    "n5": ("n5",),
+}
 
 
 def _order(order: str | None) -> Any:

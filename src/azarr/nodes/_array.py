@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,15 +10,17 @@ from azarr.engine import run
 from azarr.errors import UsageError
 from azarr.nodes import _array_operations as operations
 from azarr.nodes._arguments import ArrayArguments
+from azarr.nodes._array_changes import ArrayChanges
 from azarr.nodes._array_operations import Fields
 from azarr.nodes._attributes import Attributes
-from azarr.nodes._facade import ArrayFacade
 from azarr.nodes._indexers import Indexer
 from azarr.nodes._node_operations import open_array, place
-from azarr.typing import NDArray
+from azarr.nodes._streams import Streams
+from azarr.nodes._views import ArrayViews
+from azarr.typing import NDArray, ZarrFormat
 
 
-class Array(ArrayFacade):
+class Array(ArrayChanges, ArrayViews, Streams):
     """An open array: reads and writes block until they are done.
 
     Safe to use from several threads at once, inside a running event loop, and after a fork.
@@ -29,6 +30,13 @@ class Array(ArrayFacade):
         path: the array's path in the store.
         read_only: refuse writes through this object.
         chunk_store: where the chunks are, if not in `store`.
+        synchronizer: locks that writes take beyond those they always take.
+        cache_metadata: False: read the metadata again before everything that needs it.
+        cache_attrs: False: read the attributes again whenever one is looked at.
+        partial_decompress: read only the blosc blocks that a selection needs, where that is less.
+        write_empty_chunks: store chunks of nothing but the fill value; None: as configured.
+        zarr_format, zarr_version: 2 or 3; None: whichever is there.
+        meta_array: an instance of the kind of array that reads return.
 
     Raises:
         ArrayNotFoundError: there is no array.
@@ -42,15 +50,40 @@ class Array(ArrayFacade):
     """
 
     def __init__(
-        self, store: Any, path: str | None = None, read_only: bool = False, chunk_store: Any = None
+        self,
+        store: Any,
+        path: str | None = None,
+        read_only: bool = False,
+        chunk_store: Any = None,
+        synchronizer: Any = None,
+        cache_metadata: bool = True,
+        cache_attrs: bool = True,
+        partial_decompress: bool = False,
+        write_empty_chunks: bool | None = None,
+        zarr_version: ZarrFormat | None = None,
+        meta_array: Any = None,
+        *,
+        zarr_format: ZarrFormat | None = None,
     ) -> None:
-        at = place(store, path, read_only=read_only, chunk_store=chunk_store)
-        self._state = run(open_array(at, "r", ArrayArguments(shape=None)))
+        at = place(
+            store,
+            path,
+            read_only=read_only,
+            chunk_store=chunk_store,
+            zarr_format=zarr_version if zarr_format is None else zarr_format,
+            write_empty_chunks=write_empty_chunks,
+            synchronizer=synchronizer,
+            cache_metadata=cache_metadata,
+            cache_attrs=cache_attrs,
+            partial_decompress=partial_decompress,
+            meta_array=meta_array,
+        )
+        self._held = run(open_array(at, "r", ArrayArguments(shape=None)))
 
     @property
     def async_array(self) -> Any:
         """The same array as an `AsyncArray`; no I/O."""
-        return self._twin._of(self._state)
+        return self._twin._of(self._held)
 
     @property
     def attrs(self) -> Attributes:
@@ -173,12 +206,6 @@ class Array(ArrayFacade):
             raise UsageError("an array in a store cannot become a NumPy array without a copy")
         result = np.asarray(self[...])
         return result if dtype is None else result.astype(dtype, copy=False)
-
-    def __iter__(self) -> Iterator[Any]:
-        """The items along the first axis; every chunk is read once."""
-        step = self.chunks[0] if len(self) else 1  # also refuses 0-d arrays, as NumPy does
-        for start in range(0, len(self), step):
-            yield from self[start : start + step]
 
     def _get(self, kind: str, selection: Any, out: NDArray | None, fields: Fields) -> Any:
         state = self._state

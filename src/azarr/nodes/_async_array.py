@@ -10,13 +10,14 @@ from azarr.nodes._arguments import ArrayArguments
 from azarr.nodes._array import Array
 from azarr.nodes._array_operations import Fields
 from azarr.nodes._attributes import AsyncAttributes
-from azarr.nodes._facade import ArrayFacade
 from azarr.nodes._indexers import AsyncIndexer
 from azarr.nodes._node_operations import open_array, place
-from azarr.typing import NDArray
+from azarr.nodes._streams import AsyncStreams
+from azarr.nodes._views import ArrayViews
+from azarr.typing import NDArray, ZarrFormat
 
 
-class AsyncArray(ArrayFacade):
+class AsyncArray(AsyncStreams, ArrayViews):
     """An open array whose reads and writes are awaited, under asyncio and trio.
 
     The event loop is never blocked for long: work on blocking stores happens in a worker thread, one
@@ -35,17 +36,41 @@ class AsyncArray(ArrayFacade):
 
     @classmethod
     async def open(
-        cls, store: Any, path: str | None = None, read_only: bool = False, chunk_store: Any = None
+        cls,
+        store: Any,
+        path: str | None = None,
+        read_only: bool = False,
+        chunk_store: Any = None,
+        synchronizer: Any = None,
+        cache_metadata: bool = True,
+        cache_attrs: bool = True,
+        partial_decompress: bool = False,
+        write_empty_chunks: bool | None = None,
+        meta_array: Any = None,
+        *,
+        zarr_format: ZarrFormat | None = None,
     ) -> AsyncArray:
         """Open an array that exists; the arguments are those of `Array`."""
-        at = place(store, path, read_only=read_only, chunk_store=chunk_store)
+        at = place(
+            store,
+            path,
+            read_only=read_only,
+            chunk_store=chunk_store,
+            zarr_format=zarr_format,
+            write_empty_chunks=write_empty_chunks,
+            synchronizer=synchronizer,
+            cache_metadata=cache_metadata,
+            cache_attrs=cache_attrs,
+            partial_decompress=partial_decompress,
+            meta_array=meta_array,
+        )
         arguments = ArrayArguments(shape=None)
         return cls._of(await run_async(open_array(at, "r", arguments)))  # type: ignore[no-any-return]
 
     @property
     def blocking(self) -> Array:
         """The blocking facade of the same array; no I/O."""
-        return Array._of(self._state)  # type: ignore[no-any-return]
+        return Array._of(self._held)  # type: ignore[no-any-return]
 
     @property
     def attrs(self) -> AsyncAttributes:
@@ -69,11 +94,11 @@ class AsyncArray(ArrayFacade):
 
     async def getitem(self, selection: Any) -> Any:
         """Await what `Array.__getitem__` returns."""
-        return await run_async(operations.get_bracket(self._state, selection))
+        return await run_async(operations.get_bracket(await self._current(), selection))
 
     async def setitem(self, selection: Any, value: Any) -> None:
         """Await what `Array.__setitem__` does."""
-        await run_async(operations.set_bracket(self._state, selection, value))
+        await run_async(operations.set_bracket(await self._current(), selection, value))
 
     async def get_basic_selection(
         self, selection: Any = Ellipsis, out: NDArray | None = None, fields: Fields = None
@@ -130,12 +155,12 @@ class AsyncArray(ArrayFacade):
         await self._set("block", selection, value, fields)
 
     async def _get(self, kind: str, selection: Any, out: NDArray | None, fields: Fields) -> Any:
-        state = self._state
+        state = await self._current()
         chosen = operations.select(state, kind, selection)
         return await run_async(operations.get(state, chosen, fields, out))
 
     async def _set(self, kind: str, selection: Any, value: Any, fields: Fields) -> None:
-        state = self._state
+        state = await self._current()
         chosen = operations.select(state, kind, selection)
         await run_async(operations.set_(state, chosen, value, fields))
 

@@ -9,11 +9,12 @@ from azarr.nodes import _node_operations as operations
 from azarr.nodes._arguments import AUTO, ArrayArguments
 from azarr.nodes._async_array import AsyncArray
 from azarr.nodes._attributes import AsyncAttributes
-from azarr.nodes._facade import GroupFacade
 from azarr.nodes._group import Group
+from azarr.nodes._group_contents import AsyncGroupContents
+from azarr.typing import ZarrFormat
 
 
-class AsyncGroup(GroupFacade):
+class AsyncGroup(AsyncGroupContents):
     """An open group whose operations are awaited, under asyncio and trio.
 
     Example:
@@ -28,15 +29,35 @@ class AsyncGroup(GroupFacade):
     """
 
     @classmethod
-    async def open(cls, store: Any, path: str | None = None, read_only: bool = False) -> AsyncGroup:
+    async def open(
+        cls,
+        store: Any,
+        path: str | None = None,
+        read_only: bool = False,
+        chunk_store: Any = None,
+        cache_attrs: bool = True,
+        synchronizer: Any = None,
+        *,
+        meta_array: Any = None,
+        zarr_format: ZarrFormat | None = None,
+    ) -> AsyncGroup:
         """Open a group that exists; the arguments are those of `Group`."""
-        at = operations.place(store, path, read_only=read_only)
+        at = operations.place(
+            store,
+            path,
+            read_only=read_only,
+            chunk_store=chunk_store,
+            cache_attrs=cache_attrs,
+            synchronizer=synchronizer,
+            zarr_format=zarr_format,
+            meta_array=meta_array,
+        )
         return cls._of(await run_async(operations.open_group(at, "r")))  # type: ignore[no-any-return]
 
     @property
     def blocking(self) -> Group:
         """The blocking facade of the same group; no I/O."""
-        return Group._of(self._state)  # type: ignore[no-any-return]
+        return Group._of(self._held)  # type: ignore[no-any-return]
 
     @property
     def attrs(self) -> AsyncAttributes:
@@ -49,7 +70,7 @@ class AsyncGroup(GroupFacade):
 
     async def setitem(self, path: str, value: Any) -> None:
         """Await what `Group.__setitem__` does."""
-        await self.create_array(path, data=value, overwrite=True)
+        await self.array(path, value, overwrite=True)
 
     async def delitem(self, path: str) -> None:
         """Await what `Group.__delitem__` does."""
@@ -63,20 +84,13 @@ class AsyncGroup(GroupFacade):
         """The names of the nodes directly under the group."""
         return list(await run_async(operations.list_children(self._state)))
 
-    async def members(self) -> dict[str, AsyncArray | AsyncGroup]:
-        """Await what `Group.members` returns."""
-        children = await run_async(operations.list_children(self._state))
-        return {name: async_node(state) for name, state in children.items()}
+    async def items(self) -> list[tuple[str, AsyncArray | AsyncGroup]]:
+        """Names and nodes of the direct members: all are opened together, see `members`."""
+        return [*(await self.members()).items()]
 
-    async def arrays(self) -> list[tuple[str, AsyncArray]]:
-        """The arrays directly under the group, with their names."""
-        nodes = (await self.members()).items()
-        return [(name, node) for name, node in nodes if isinstance(node, AsyncArray)]
-
-    async def groups(self) -> list[tuple[str, AsyncGroup]]:
-        """The groups directly under the group, with their names."""
-        nodes = (await self.members()).items()
-        return [(name, node) for name, node in nodes if isinstance(node, AsyncGroup)]
+    async def values(self) -> list[AsyncArray | AsyncGroup]:
+        """The direct members: all are opened together, see `members`."""
+        return [*(await self.members()).values()]
 
     async def create_array(
         self,

@@ -7,6 +7,7 @@ that change different keys at the same time all keep their change.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, MutableMapping
+from dataclasses import replace
 from typing import Any
 
 from azarr.engine import Operation, run, run_async
@@ -39,18 +40,19 @@ class _Changes:
         return self._change(lambda _: dict(attributes))
 
     def _change(self, change: Any) -> Operation[Any]:
-        return change_attributes(self._node._state, change)
+        return change_attributes(self._node._held, change)
 
     @property
     def _current(self) -> dict[str, JSON]:
-        attributes: dict[str, JSON] = self._node._state.metadata.attributes
+        attributes: dict[str, JSON] = self._node._held.metadata.attributes
         return attributes
 
 
 class Attributes(_Changes, MutableMapping[str, Any]):
     """The attributes of a node: JSON values by name.
 
-    Reading uses what this object last read or wrote; `refresh()` reads them again.
+    Reading uses what the node last read or wrote; `refresh()` reads them again. A node opened with
+    `cache_attrs=False` does so by itself whenever an attribute is looked at.
 
     Example:
         >>> import azarr
@@ -59,6 +61,21 @@ class Attributes(_Changes, MutableMapping[str, Any]):
         >>> dict(array.attrs)
         {'units': 'K'}
     """
+
+    @property
+    def cache(self) -> bool:
+        """Whether reading uses what was last read or written."""
+        return bool(self._node._held.cache_attrs)
+
+    @cache.setter
+    def cache(self, cache: bool) -> None:
+        self._node._held = replace(self._node._held, cache_attrs=cache)
+
+    @property
+    def _current(self) -> dict[str, JSON]:
+        if not self.cache:
+            self.refresh()
+        return super()._current
 
     def __getitem__(self, key: str) -> Any:
         return self._current[key]
@@ -89,7 +106,7 @@ class Attributes(_Changes, MutableMapping[str, Any]):
 
     def refresh(self) -> None:
         """Read the attributes from the store again."""
-        self._node._adopt(run(reload(self._node._state)))
+        self._node._adopt(run(reload(self._node._held)))
 
     def __repr__(self) -> str:
         return f"<azarr.Attributes of {self._node.name!r}: {self._current!r}>"
@@ -120,7 +137,7 @@ class AsyncAttributes(_Changes):
 
     async def refresh(self) -> dict[str, Any]:
         """Read the attributes from the store again."""
-        self._node._adopt(await run_async(reload(self._node._state)))
+        self._node._adopt(await run_async(reload(self._node._held)))
         return self.asdict()
 
     def __repr__(self) -> str:

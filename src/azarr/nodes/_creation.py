@@ -52,7 +52,9 @@ def create_array(
         dtype: a NumPy data type, `str`, `bytes`, or "array:T"; taken from `data` if left out.
         data: values to write.
         chunks: a chunk length per dimension; "auto": chosen from shape and data type.
-        shards: a shard length per dimension.
+        shards: a shard length per dimension (v3), multiples of those of the chunks; "auto": chosen, up
+            to 64 MiB; a dict of `shape` and `index_location` ("start" or "end") says where in a
+            shard its index is.
         filters: codecs from array to array. v2: numcodecs filters.
         compressors: codecs from bytes to bytes; None: none.
         serializer: the codec from array to bytes.
@@ -74,7 +76,7 @@ def create_array(
     Example:
         >>> import azarr
         >>> azarr.create_array({}, name="t", shape=(365, 720), chunks=(1, 720), dtype="f4")
-        <azarr.Array /t (365, 720) float32>
+        <azarr.Array '/t' (365, 720) float32>
     """
     at = operations.place(
         store,
@@ -109,10 +111,13 @@ def create(
     fill_value: Any = 0,
     order: str = "C",
     store: Any = None,
+    synchronizer: Any = None,
     overwrite: bool = False,
     path: str | None = None,
     chunk_store: Any = None,
     filters: Any = None,
+    cache_metadata: bool = True,
+    cache_attrs: bool = True,
     read_only: bool = False,
     object_codec: Any = None,
     dimension_separator: str | None = None,
@@ -120,6 +125,7 @@ def create(
     *,
     zarr_format: ZarrFormat | None = None,
     zarr_version: ZarrFormat | None = None,
+    meta_array: Any = None,
     attributes: Mapping[str, JSON] | None = None,
     data: Any = None,
     **kwargs: Any,
@@ -134,16 +140,20 @@ def create(
         fill_value: what elements hold that were never written; None: undefined (v2).
         order: "C" or "F", the layout of elements inside a chunk.
         store: a store, a path, a URL, or a mapping; None: memory.
+        synchronizer: locks that writes take beyond those they always take.
         overwrite: replace what is there.
         path: the array's path in the store.
         chunk_store: where the chunks are, if not in `store`.
         filters: numcodecs codecs applied before the compressor.
+        cache_metadata: False: read the metadata again before everything that needs it.
+        cache_attrs: False: read the attributes again whenever one is looked at.
         read_only: the array returned refuses writes.
         object_codec: how elements of an object array become bytes.
         dimension_separator: "." or "/", between the numbers of a chunk's key.
         write_empty_chunks: store chunks of nothing but the fill value.
         zarr_format: 2 or 3; left out: that of the parent group, else as configured.
         zarr_version: the same, as zarr 2 calls it.
+        meta_array: an instance of the kind of array that reads return.
         attributes: user attributes, JSON values by name.
         data: values to write; shape and data type may then be left out.
         **kwargs: further arguments of `create_array`.
@@ -161,8 +171,12 @@ def create(
         store,
         path,
         chunk_store=chunk_store,
-        zarr_format=_format(zarr_format, zarr_version),
+        zarr_format=one_format(zarr_format, zarr_version),
         write_empty_chunks=write_empty_chunks,
+        synchronizer=synchronizer,
+        cache_metadata=cache_metadata,
+        cache_attrs=cache_attrs,
+        meta_array=meta_array,
     )
     arguments = ArrayArguments(
         shape=shape,
@@ -254,16 +268,21 @@ def open_array(
     compressor: Any = "default",
     fill_value: Any = 0,
     order: str = "C",
+    synchronizer: Any = None,
     filters: Any = None,
+    cache_metadata: bool = True,
+    cache_attrs: bool = True,
     path: str | None = None,
     object_codec: Any = None,
     chunk_store: Any = None,
     storage_options: dict[str, Any] | None = None,
-    dimension_separator: str | None = None,
+    partial_decompress: bool = False,
     write_empty_chunks: bool = True,
     *,
     zarr_format: ZarrFormat | None = None,
     zarr_version: ZarrFormat | None = None,
+    dimension_separator: str | None = None,
+    meta_array: Any = None,
     **kwargs: Any,
 ) -> Operation[ArrayState]:
     """Open an array, or create one where the mode allows it. One round trip to open.
@@ -275,8 +294,10 @@ def open_array(
             "x" created, must not exist.
         path: the array's path in the store.
         storage_options: options for the client of a URL.
-        shape, chunks, dtype, compressor, fill_value, order, filters, object_codec, chunk_store,
-            dimension_separator, write_empty_chunks, zarr_format, zarr_version, **kwargs: as `create`.
+        partial_decompress: read only the blosc blocks that a selection needs, where that is less.
+        shape, chunks, dtype, compressor, fill_value, order, synchronizer, filters, cache_metadata,
+            cache_attrs, object_codec, chunk_store, write_empty_chunks, zarr_format, zarr_version,
+            dimension_separator, meta_array, **kwargs: as `create`.
 
     Raises:
         ArrayNotFoundError: there is no array, and the mode or missing arguments do not let it be
@@ -294,9 +315,14 @@ def open_array(
         path,
         mode=mode,
         chunk_store=chunk_store,
-        zarr_format=_format(zarr_format, zarr_version),
+        zarr_format=one_format(zarr_format, zarr_version),
         write_empty_chunks=write_empty_chunks,
         storage_options=storage_options,
+        synchronizer=synchronizer,
+        cache_metadata=cache_metadata,
+        cache_attrs=cache_attrs,
+        partial_decompress=partial_decompress,
+        meta_array=meta_array,
     )
     arguments = ArrayArguments(
         shape=shape,
@@ -316,74 +342,6 @@ def open_array(
 def open_like(a: Any, path: str, **kwargs: Any) -> Operation[ArrayState]:
     """Open the array at a path, created like `a` if it does not exist."""
     return open_array(path, **_like(a, kwargs))
-
-
-def group(
-    store: Any = None,
-    overwrite: bool = False,
-    chunk_store: Any = None,
-    path: str | None = None,
-    *,
-    zarr_format: ZarrFormat | None = None,
-    zarr_version: ZarrFormat | None = None,
-) -> Operation[GroupState]:
-    """Open a group, created if it does not exist; `overwrite` replaces what is there.
-
-    Example:
-        >>> import azarr
-        >>> azarr.group()
-        <azarr.Group '/'>
-    """
-    at = operations.place(
-        store, path, chunk_store=chunk_store, zarr_format=_format(zarr_format, zarr_version)
-    )
-    return operations.open_group(at, "w" if overwrite else "a")
-
-
-def create_group(
-    store: Any = None,
-    *,
-    path: str | None = None,
-    zarr_format: ZarrFormat | None = None,
-    attributes: Mapping[str, JSON] | None = None,
-    overwrite: bool = False,
-    storage_options: dict[str, Any] | None = None,
-) -> Operation[GroupState]:
-    """Create a group, and the groups above it that do not exist. Two round trips.
-
-    Raises:
-        ContainsArrayError, ContainsGroupError: there is something already.
-    """
-    at = operations.place(store, path, zarr_format=zarr_format, storage_options=storage_options)
-    return operations.create_group(at, attributes, overwrite)
-
-
-def open_group(
-    store: Any = None,
-    mode: str = "a",
-    path: str | None = None,
-    chunk_store: Any = None,
-    storage_options: dict[str, Any] | None = None,
-    *,
-    zarr_format: ZarrFormat | None = None,
-    zarr_version: ZarrFormat | None = None,
-    attributes: Mapping[str, JSON] | None = None,
-) -> Operation[GroupState]:
-    """Open a group; the modes are those of `open_array`. One round trip to open.
-
-    Raises:
-        GroupNotFoundError: there is no group, and the mode does not let it be created.
-        ContainsArrayError: there is an array.
-    """
-    at = operations.place(
-        store,
-        path,
-        mode=mode,
-        chunk_store=chunk_store,
-        zarr_format=_format(zarr_format, zarr_version),
-        storage_options=storage_options,
-    )
-    return operations.open_group(at, mode, attributes)
 
 
 def open(
@@ -416,16 +374,23 @@ def open(
         store,
         path,
         mode=mode,
-        chunk_store=kwargs.pop("chunk_store", None),
-        zarr_format=_format(zarr_format, zarr_version),
-        write_empty_chunks=kwargs.pop("write_empty_chunks", None),
+        zarr_format=one_format(zarr_format, zarr_version),
         storage_options=storage_options,
+        **{name: kwargs.pop(name) for name in OPENING & kwargs.keys()},
     )
     known = _known(kwargs)
     return operations.open_any(at, mode, ArrayArguments(**{"shape": None, **known}))
 
 
-def _format(zarr_format: Any, zarr_version: Any) -> ZarrFormat | None:
+OPENING = frozenset(
+    "chunk_store write_empty_chunks synchronizer cache_metadata cache_attrs partial_decompress "
+    "meta_array".split()
+)
+"""Arguments that say how a node is opened, and nothing about what it is."""
+
+
+def one_format(zarr_format: Any, zarr_version: Any) -> ZarrFormat | None:
+    """The format of the argument and of the name it had in zarr 2, which may not differ."""
     if zarr_format is not None and zarr_version not in (None, zarr_format):
         raise UsageError(
             f"zarr_format={zarr_format!r} and zarr_version={zarr_version!r} contradict each other"

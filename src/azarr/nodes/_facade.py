@@ -19,7 +19,7 @@ S = TypeVar("S", ArrayState, GroupState)
 class NodeFacade(Generic[S]):
     """Properties of every node."""
 
-    _state: S
+    _held: S
     _twin: ClassVar[Any]
     """The awaitable class of a blocking one; set where that class is defined, which knows both."""
 
@@ -27,37 +27,52 @@ class NodeFacade(Generic[S]):
     def _of(cls, state: S) -> Any:
         """A facade over a state, without I/O."""
         facade = cls.__new__(cls)
-        facade._state = state
+        facade._held = state
         return facade
+
+    @property
+    def _state(self) -> S:
+        """The state to work on: the one held, or a new one where metadata is not cached."""
+        held = self._held
+        return held if held.cache_metadata else self._reloaded()
+
+    def _reloaded(self) -> S:
+        """What a blocking facade reads again each time; an awaitable one does so in its methods."""
+        return self._held
 
     def _adopt(self, metadata: Metadata) -> None:
         """Take over metadata that this object has just written or read."""
-        self._state = replace(self._state, metadata=metadata)  # type: ignore[arg-type]
+        self._held = replace(self._held, metadata=metadata)  # type: ignore[arg-type]
 
     @property
     def store(self) -> Store:
         """The store that holds the node's documents."""
-        return self._state.store
+        return self._held.store
 
     @property
     def path(self) -> str:
         """The path in the store, "" for the root."""
-        return self._state.path
+        return self._held.path
 
     @property
     def name(self) -> str:
         """The path as h5py spells it, with a leading slash."""
-        return self._state.name
+        return self._held.name
 
     @property
     def basename(self) -> str:
         """The last segment of the name, "" for the root."""
-        return self._state.path.rsplit("/", 1)[-1]
+        return self._held.path.rsplit("/", 1)[-1]
 
     @property
     def read_only(self) -> bool:
         """Whether writing through this object is refused."""
-        return self._state.read_only
+        return self._held.read_only
+
+    @property
+    def synchronizer(self) -> Any:
+        """The locks that writes take beyond those they always take; None: no others."""
+        return self._held.synchronizer
 
     @property
     def zarr_format(self) -> ZarrFormat:
@@ -67,7 +82,7 @@ class NodeFacade(Generic[S]):
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        mine, theirs = self._state, other._state
+        mine, theirs = self._held, other._held
         return bool(
             mine.store == theirs.store
             and mine.path == theirs.path
@@ -77,14 +92,19 @@ class NodeFacade(Generic[S]):
     __hash__ = None  # type: ignore[assignment]  # equal nodes may change
 
     def __getstate__(self) -> S:
-        return self._state
+        return self._held
 
     def __setstate__(self, state: S) -> None:
-        self._state = state
+        self._held = state
 
 
 class ArrayFacade(NodeFacade[ArrayState]):
     """Properties of every array; all of them are known without asking the store."""
+
+    def _adopt(self, metadata: Metadata) -> None:
+        if self._held.is_view:  # how it looks at the chunks stays as it is
+            metadata = replace(self._held.metadata, attributes=metadata.attributes)
+        super()._adopt(metadata)
 
     @property
     def metadata(self) -> Any:
@@ -94,7 +114,7 @@ class ArrayFacade(NodeFacade[ArrayState]):
     @property
     def chunk_store(self) -> Store:
         """The store that holds the chunks."""
-        return self._state.chunk_store
+        return self._held.chunk_store
 
     @property
     def shape(self) -> Shape:
@@ -205,13 +225,25 @@ class ArrayFacade(NodeFacade[ArrayState]):
         return self.shape[0]
 
     def __repr__(self) -> str:
-        name = f" {self.name}" if self.path else ""
+        name = f" {self.name!r}" if self.path else ""
         mode = " read-only" if self.read_only else ""
         return f"<azarr.{type(self).__name__}{name} {self.shape} {self.dtype}{mode}>"
 
 
 class GroupFacade(NodeFacade[GroupState]):
     """Properties of every group."""
+
+    @property
+    def chunk_store(self) -> Store:
+        """The store that holds the chunks of the group's arrays."""
+        held = self._held
+        return held.store if held.chunk_store is None else held.chunk_store
+
+    @property
+    def meta_array(self) -> Any:
+        """An instance of the kind of array that reads of the group's arrays return."""
+        like = self._held.meta_array
+        return np.empty(()) if like is None else like
 
     @property
     def metadata(self) -> Any:

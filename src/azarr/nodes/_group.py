@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import ItemsView, Iterator, MutableMapping, ValuesView
 from typing import Any
 
 from azarr.engine import ArrayState, GroupState, run
@@ -10,16 +10,22 @@ from azarr.nodes import _node_operations as operations
 from azarr.nodes._arguments import AUTO, ArrayArguments
 from azarr.nodes._array import Array
 from azarr.nodes._attributes import Attributes
-from azarr.nodes._facade import GroupFacade
+from azarr.nodes._group_contents import GroupContents
+from azarr.typing import ZarrFormat
 
 
-class Group(GroupFacade, MutableMapping[str, Any]):
+class Group(GroupContents, MutableMapping[str, Any]):
     """An open group.
 
     Args:
         store: a store, a path, a URL, or a mapping, that holds a group.
         path: the group's path in the store.
         read_only: refuse writes through this object and its members.
+        chunk_store: where the chunks of its arrays are, if not in `store`.
+        cache_attrs: False: read the attributes again whenever one is looked at.
+        synchronizer: locks that writes take beyond those they always take.
+        zarr_format, zarr_version: 2 or 3; None: whichever is there.
+        meta_array: an instance of the kind of array that reads of its arrays return.
 
     Raises:
         GroupNotFoundError: there is no group.
@@ -34,15 +40,35 @@ class Group(GroupFacade, MutableMapping[str, Any]):
         ['b']
     """
 
-    def __init__(self, store: Any, path: str | None = None, read_only: bool = False) -> None:
-        self._state = run(
-            operations.open_group(operations.place(store, path, read_only=read_only), "r")
+    def __init__(
+        self,
+        store: Any,
+        path: str | None = None,
+        read_only: bool = False,
+        chunk_store: Any = None,
+        cache_attrs: bool = True,
+        synchronizer: Any = None,
+        zarr_version: ZarrFormat | None = None,
+        *,
+        meta_array: Any = None,
+        zarr_format: ZarrFormat | None = None,
+    ) -> None:
+        at = operations.place(
+            store,
+            path,
+            read_only=read_only,
+            chunk_store=chunk_store,
+            cache_attrs=cache_attrs,
+            synchronizer=synchronizer,
+            zarr_format=zarr_version if zarr_format is None else zarr_format,
+            meta_array=meta_array,
         )
+        self._held = run(operations.open_group(at, "r"))
 
     @property
     def async_group(self) -> Any:
         """The same group as an `AsyncGroup`; no I/O."""
-        return self._twin._of(self._state)
+        return self._twin._of(self._held)
 
     @property
     def attrs(self) -> Attributes:
@@ -55,7 +81,7 @@ class Group(GroupFacade, MutableMapping[str, Any]):
 
     def __setitem__(self, path: str, value: Any) -> None:
         """Store an array-like as a new array, replacing what is there."""
-        self.create_array(path, data=value, overwrite=True)
+        self.array(path, value, overwrite=True)
 
     def __delitem__(self, path: str) -> None:
         """Delete a member and everything under it. Two round trips and the deletion."""
@@ -70,26 +96,13 @@ class Group(GroupFacade, MutableMapping[str, Any]):
     def __len__(self) -> int:
         return len(run(operations.list_children(self._state)))
 
-    def members(self) -> dict[str, Array | Group]:
-        """All nodes directly under the group, opened, by name. Two round trips for all of them."""
-        children = run(operations.list_children(self._state))
-        return {name: blocking_node(state) for name, state in children.items()}
+    def items(self) -> ItemsView[str, Any]:
+        """Names and nodes of the direct members: all are opened together, see `members`."""
+        return self.members().items()
 
-    def arrays(self) -> Iterator[tuple[str, Array]]:
-        """The arrays directly under the group, with their names."""
-        return ((name, node) for name, node in self.members().items() if isinstance(node, Array))
-
-    def groups(self) -> Iterator[tuple[str, Group]]:
-        """The groups directly under the group, with their names."""
-        return ((name, node) for name, node in self.members().items() if isinstance(node, Group))
-
-    def array_keys(self) -> Iterator[str]:
-        """The names of the arrays directly under the group."""
-        return (name for name, _ in self.arrays())
-
-    def group_keys(self) -> Iterator[str]:
-        """The names of the groups directly under the group."""
-        return (name for name, _ in self.groups())
+    def values(self) -> ValuesView[Any]:
+        """The direct members: all are opened together, see `members`."""
+        return self.members().values()
 
     def create_array(
         self,

@@ -20,14 +20,12 @@ class _Indexer:
         self._array = array
         self._kind = kind
 
-    def _get(self, selection: Any) -> Operation[Any]:
+    def _get(self, state: ArrayState, selection: Any) -> Operation[Any]:
         fields, indices = split_fields(selection)
-        state: ArrayState = self._array._state
         return operations.get(state, self._select(state, indices), fields)
 
-    def _set(self, selection: Any, value: Any) -> Operation[None]:
+    def _set(self, state: ArrayState, selection: Any, value: Any) -> Operation[None]:
         fields, indices = split_fields(selection)
-        state: ArrayState = self._array._state
         return operations.set_(state, self._select(state, indices), value, fields)
 
     def _select(self, state: ArrayState, indices: Any) -> Any:
@@ -43,10 +41,10 @@ class Indexer(_Indexer):
     __slots__ = ()
 
     def __getitem__(self, selection: Any) -> Any:
-        return run(self._get(selection))
+        return run(self._get(self._array._state, selection))
 
     def __setitem__(self, selection: Any, value: Any) -> None:
-        run(self._set(selection, value))
+        run(self._set(self._array._state, selection, value))
 
 
 class AsyncIndexer(_Indexer):
@@ -56,11 +54,11 @@ class AsyncIndexer(_Indexer):
 
     async def getitem(self, selection: Any) -> Any:
         """What `array.<kind>[selection]` reads."""
-        return await run_async(self._get(selection))
+        return await run_async(self._get(await self._array._current(), selection))
 
     async def setitem(self, selection: Any, value: Any) -> None:
         """What `array.<kind>[selection] = value` writes."""
-        await run_async(self._set(selection, value))
+        await run_async(self._set(await self._array._current(), selection, value))
 
 
 def _is_mask(indices: Any) -> bool:

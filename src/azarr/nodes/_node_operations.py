@@ -16,9 +16,12 @@ from azarr.engine import (
     NodeState,
     Operation,
     Runtime,
+    Synchronizer,
+    at_chunks,
     create_node,
     delete_node,
     members,
+    open_consolidated,
     open_node,
     update_node,
     write,
@@ -50,6 +53,7 @@ class Place:
         zarr_format: the format asked for; None: as the parent group, else as configured.
         write_empty_chunks: None: as configured.
         allow_pickle: whether the codec that runs code may be used; it may if so configured.
+        synchronizer, cache_metadata, cache_attrs, partial_decompress, meta_array: see `ArrayState`.
     """
 
     store: Store
@@ -59,6 +63,11 @@ class Place:
     read_only: bool = False
     write_empty_chunks: bool | None = None
     allow_pickle: bool = False
+    synchronizer: Synchronizer | None = None
+    cache_metadata: bool = True
+    cache_attrs: bool = True
+    partial_decompress: bool = False
+    meta_array: Any = None
 
     @property
     def name(self) -> str:
@@ -69,7 +78,14 @@ class Place:
         read_only = self.read_only or self.store.read_only
         if isinstance(metadata, GroupMetadata):
             return GroupState(
-                store=self.store, path=self.path, metadata=metadata, read_only=read_only
+                store=self.store,
+                path=self.path,
+                metadata=metadata,
+                read_only=read_only,
+                chunk_store=self.chunk_store,
+                synchronizer=self.synchronizer,
+                cache_attrs=self.cache_attrs,
+                meta_array=self.meta_array,
             )
         write_empty = self.write_empty_chunks
         return ArrayState(
@@ -77,7 +93,13 @@ class Place:
             path=self.path,
             metadata=metadata,
             read_only=read_only,
-            chunk_store=self.chunk_store or self.store,
+            chunk_store=self.store if self.chunk_store is None else self.chunk_store,
+            synchronizer=self.synchronizer,
+            cache_metadata=self.cache_metadata,
+            cache_attrs=self.cache_attrs,
+            partial_decompress=self.partial_decompress,
+            meta_array=self.meta_array,
+            allow_pickle=self.allow_pickle or config.get().allow_pickle,
             write_empty_chunks=config.get().write_empty_chunks
             if write_empty is None
             else write_empty,
@@ -94,16 +116,19 @@ def place(
     read_only: bool = False,
     write_empty_chunks: bool | None = None,
     storage_options: dict[str, Any] | None = None,
+    **opening: Any,
 ) -> Place:
     """A `Place` from what users write: a store, path, URL or mapping, and a mode.
+
+    `opening`: further fields of `Place`, as they are.
 
     Raises:
         UsageError: an unknown mode or format, or something that is no store.
     """
     if mode not in MODES:
         raise UsageError(f"mode {mode!r}: {', '.join(map(repr, MODES))} are allowed")
-    if zarr_format not in (None, 2, 3):
-        raise UsageError(f"zarr_format {zarr_format!r}: 2 and 3 are allowed")
+    if zarr_format not in (None, 2, 3, "n5"):
+        raise UsageError(f"zarr_format {zarr_format!r}: 2, 3 and 'n5' are allowed")
     read_only = read_only or mode == "r"
     made = make_store(store, read_only=read_only, storage_options=storage_options)
     chunks = None if chunk_store is None else make_store(chunk_store, read_only=read_only)
@@ -111,9 +136,10 @@ def place(
         store=made,
         path=normalize_path(path),
         chunk_store=chunks,
-        zarr_format=zarr_format,
+        zarr_format=zarr_format or made.default_format,
         read_only=read_only,
         write_empty_chunks=write_empty_chunks,
+        **opening,
     )
 
 
@@ -148,7 +174,7 @@ def create_array(
     if data is not None:
         data = value_array(np.asarray(data), probe.dtype, probe.shape)
         nbytes = data.size * max(probe.dtype.itemsize, 1)
-    return Operation(at.store, body, 4, nbytes)
+    return Operation(at.store, body, 4, nbytes, beside=at.chunk_store)
 
 
 def read_only_after(operation: Operation[ArrayState]) -> Operation[ArrayState]:
@@ -163,6 +189,8 @@ def read_only_after(operation: Operation[ArrayState]) -> Operation[ArrayState]:
 async def _create_array(
     runtime: Runtime, at: Place, arguments: ArrayArguments, data: Any, overwrite: bool
 ) -> ArrayState:
+    if overwrite and at.chunk_store is not None:
+        await runtime.beside(at.chunk_store).delete_prefix(at.path)
     metadata = await create_node(
         runtime,
         at.path,
@@ -176,7 +204,7 @@ async def _create_array(
     if data is not None and data.size:
         shape = state.metadata.shape
         plan = plan_selection(basic_selection(..., shape), shape, state.metadata.chunk_grid)
-        await write(runtime, state, plan, data, None)
+        await write(at_chunks(runtime, state), state, plan, data, None)
     return state
 
 
@@ -200,7 +228,7 @@ def open_array(
             raise ArrayNotFoundError(f"no array at {at.name}{hint}")
         return await create_array(at, arguments).body(runtime)
 
-    return Operation(at.store, body)
+    return Operation(at.store, body, beside=at.chunk_store)
 
 
 def create_group(
@@ -226,18 +254,30 @@ def create_group(
 
 
 def open_group(
-    at: Place, mode: str, attributes: Mapping[str, JSON] | None = None
+    at: Place,
+    mode: str,
+    attributes: Mapping[str, JSON] | None = None,
+    use_consolidated: bool | None = False,
 ) -> Operation[GroupState]:
-    """Open a group; mode "a" creates one that does not exist."""
+    """Open a group; mode "a" creates one that does not exist.
+
+    `use_consolidated`: open the hierarchy by its consolidated metadata; None: where it has it.
+    """
     if mode in ("w", "w-", "x"):
         return create_group(at, attributes, mode == "w")
 
     async def body(runtime: Runtime) -> GroupState:
-        metadata = await open_node(runtime, at.path, at.zarr_format)
+        store = at.store
+        if use_consolidated is False:
+            metadata = await open_node(runtime, at.path, at.zarr_format)
+        else:
+            metadata, store = await open_consolidated(
+                runtime, at.path, at.zarr_format, required=bool(use_consolidated)
+            )
         if isinstance(metadata, ArrayMetadata):
             raise ContainsArrayError(f"there is an array, not a group, at {at.name}")
         if metadata is not None:
-            state = at.state(metadata)
+            state = replace(at, store=store).state(metadata)
             assert isinstance(state, GroupState)
             return state
         if mode != "a":
@@ -255,12 +295,13 @@ def open_any(at: Place, mode: str, arguments: ArrayArguments) -> Operation[Array
         return create_group(at, None, mode == "w")
 
     async def body(runtime: Runtime) -> ArrayState | GroupState:
-        metadata = await open_node(runtime, at.path, at.zarr_format)
+        # The copy in a v3 document comes with it; to ask for that of v2 would cost a request.
+        metadata, store = await open_consolidated(runtime, at.path, at.zarr_format, None)
         if metadata is None:
             raise NodeNotFoundError(
                 f"no array or group at {at.name}; create one with create_array or create_group"
             )
-        return at.state(metadata)
+        return replace(at, store=store).state(metadata)
 
     return Operation(at.store, body)
 
@@ -272,8 +313,12 @@ def child_place(group: GroupState, path: str) -> Place:
     return Place(
         store=group.store,
         path=under.strip("/"),
+        chunk_store=group.chunk_store,
         zarr_format=group.metadata.zarr_format,
         read_only=group.read_only,
+        synchronizer=group.synchronizer,
+        cache_attrs=group.cache_attrs,
+        meta_array=group.meta_array,
     )
 
 
@@ -304,7 +349,7 @@ def list_children(group: GroupState) -> Operation[dict[str, ArrayState | GroupSt
     """The nodes directly under a group, by name, sorted."""
 
     async def body(runtime: Runtime) -> dict[str, ArrayState | GroupState]:
-        found = await members(runtime, group.path)
+        found = await members(runtime, group.path, group.metadata.zarr_format)
         return {name: child_place(group, name).state(metadata) for name, metadata in found.items()}
 
     return Operation(group.store, body)
@@ -316,10 +361,12 @@ def delete_child(group: GroupState, path: str) -> Operation[None]:
     at = child_place(group, path)
 
     async def body(runtime: Runtime) -> None:
-        if not await delete_node(runtime, at.path):
+        if not await delete_node(runtime, at.path, at.zarr_format):
             raise NodeNotFoundError(f"no array or group at {at.name}")
+        if at.chunk_store is not None:
+            await runtime.beside(at.chunk_store).delete_prefix(at.path)
 
-    return Operation(at.store, body)
+    return Operation(at.store, body, beside=at.chunk_store)
 
 
 def change_attributes(node: NodeState, change: Any) -> Operation[Metadata]:
@@ -333,6 +380,7 @@ def change_attributes(node: NodeState, change: Any) -> Operation[Metadata]:
             node.path,
             metadata,
             lambda now: replace(now, attributes=change(dict(now.attributes))),
+            node.synchronizer,
         )
 
     return Operation(node.store, body)

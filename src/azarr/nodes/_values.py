@@ -20,7 +20,7 @@ def value_array(value: Any, dtype: np.dtype[Any], shape: Shape) -> NDArray:
         ShapeMismatchError: the value does not broadcast to the shape.
         UsageError: the value cannot be converted to the data type.
     """
-    array = _converted(value, dtype)
+    array = _converted(value, dtype, shape)
     if array.shape == shape:
         return array
     extra = array.ndim - len(shape)
@@ -34,12 +34,12 @@ def value_array(value: Any, dtype: np.dtype[Any], shape: Shape) -> NDArray:
         ) from None
 
 
-def _converted(value: Any, dtype: np.dtype[Any]) -> NDArray:
+def _converted(value: Any, dtype: np.dtype[Any], shape: Shape) -> NDArray:
     if isinstance(value, np.ndarray) and _casts_lazily(value.dtype, dtype):
         return value
     try:
         if dtype.hasobject and dtype.names is None:
-            return _object_array(value)
+            return _object_array(value, shape)
         if hasattr(value, "__array__"):
             return np.asarray(value).astype(dtype)
         return np.asarray(value, dtype)
@@ -52,13 +52,16 @@ def _casts_lazily(source: np.dtype[Any], target: np.dtype[Any]) -> bool:
     return source == target or (source.kind in "biuf" and target.kind in "biufc")
 
 
-def _object_array(value: Any) -> NDArray:
-    if isinstance(value, np.ndarray):
+def _object_array(value: Any, shape: Shape) -> NDArray:
+    """Lists and arrays are elements themselves where one element is written."""
+    if isinstance(value, np.ndarray) and (shape or value.dtype == object or not value.ndim):
         return value.astype(object)
-    if isinstance(value, (str, bytes)) or not hasattr(value, "__len__"):
+    if not shape or isinstance(value, (str, bytes)) or not hasattr(value, "__len__"):
         scalar = np.empty((), object)
         scalar[()] = value
         return scalar
+    if len(shape) == 1 and isinstance(value, (list, tuple)):
+        return np.fromiter(value, object, len(value))
     return np.asarray(value, dtype=object)
 
 
@@ -82,7 +85,8 @@ def output_array(out: Any, shape: Shape, dtype: np.dtype[Any], order: str) -> ND
         raise UsageError("out is read-only")
     if out.shape != shape:
         raise ShapeMismatchError(f"out has shape {out.shape}, the selection has shape {shape}")
-    if not np.can_cast(dtype, out.dtype, "same_kind"):
+    # NumPy takes any number into any string for the same kind, cut off at its length.
+    if not np.can_cast(dtype, out.dtype, "safe" if out.dtype.kind in "SU" else "same_kind"):
         raise UsageError(f"out has the data type {out.dtype}, which cannot hold {dtype}")
     return out
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from azarr.codecs import spec_of
+from azarr.codecs import cast_spec, spec_of
 from azarr.engine import ArrayState
 from azarr.errors import UsageError
 from azarr.model import ArrayMetadata, CodecSpec, DataType, RegularGrid
@@ -23,6 +23,7 @@ def view_of(
     fill_value: Any = None,
     filters: Any = None,
     read_only: bool | None = None,
+    synchronizer: Any = None,
 ) -> ArrayState:
     """The state of a view; what is None stays as it is.
 
@@ -49,6 +50,7 @@ def view_of(
     return replace(
         array,
         is_view=True,
+        synchronizer=array.synchronizer if synchronizer is None else synchronizer,
         read_only=array.read_only if read_only is None else read_only or array.store.read_only,
         metadata=replace(
             metadata,
@@ -68,23 +70,20 @@ def view_of(
 def astype_of(array: ArrayState, dtype: Any) -> ArrayState:
     """The state of a read-only view that converts elements as they are read.
 
-    The conversion is one more filter (numcodecs' AsType), the first; inside the shards, if any.
+    The conversion is one more filter, the first; inside the shards, if there are any.
 
     Raises:
-        UsageError: either data type has elements of variable length.
+        UsageError: either data type is structured, or has elements of variable length.
     """
     metadata = array.metadata
     stored, data_type = metadata.data_type, DataType.of(dtype)
-    if stored.is_object or data_type.is_object:
+    if any(each.is_object or each.dtype.names for each in (stored, data_type)):
         raise UsageError(
-            f"astype converts elements of fixed size, not {stored.dtype} to {data_type.dtype}"
+            f"astype converts plain elements of fixed size, not {stored.dtype} to {data_type.dtype}"
         )
     if stored.dtype == data_type.dtype:
         return view_of(array, read_only=True)
-    spec = CodecSpec(
-        "numcodecs.astype",
-        {"encode_dtype": stored.dtype.str, "decode_dtype": data_type.dtype.str},
-    )
+    spec = cast_spec(stored.dtype, data_type.dtype)
     filters, serializer = (spec, *metadata.filters), metadata.serializer
     if array.shards is not None and serializer is not None:
         filters, serializer = metadata.filters, _inside_shards(spec, serializer)

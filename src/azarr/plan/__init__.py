@@ -6,8 +6,24 @@ reading and writing. Its cost (chunks, bytes) is known before anything is done.
 """
 
 from azarr.plan._coordinate import CoordinatePlan
+from azarr.plan._cost import Cost, Terms, cost_of, human_bytes
 from azarr.plan._orthogonal import OrthogonalPlan
 from azarr.plan._plan import Plan, plan_selection
+from azarr.plan._resize import cut_regions, is_outside, outside_blocks
 from azarr.plan._step import KeyEncoding, Step
 
-__all__ = ["CoordinatePlan", "KeyEncoding", "OrthogonalPlan", "Plan", "Step", "plan_selection"]
+__all__ = [
+    "CoordinatePlan",
+    "Cost",
+    "KeyEncoding",
+    "OrthogonalPlan",
+    "Plan",
+    "Step",
+    "Terms",
+    "cost_of",
+    "cut_regions",
+    "human_bytes",
+    "is_outside",
+    "outside_blocks",
+    "plan_selection",
+]

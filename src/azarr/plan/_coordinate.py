@@ -81,6 +81,8 @@ class CoordinatePlan:
 
     def steps(self, encoding: KeyEncoding[K], prefix: str = "") -> Iterator[Step[K]]:
         """`(key, offsets in the chunk, slice of the points, whole)` per chunk."""
+        if not self.count:
+            return iter(())
         columns, bounds, offsets = self._chunks, self._bounds, self._offsets
         keys = encoding.keys_at(columns, prefix) if columns else encoding.keys((), prefix)
         return (

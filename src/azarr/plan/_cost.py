@@ -59,7 +59,8 @@ class Cost:
         keys: stored values touched: chunks, or shards.
         requests: calls of the store, at most.
         requests_least: calls of the store, at least; the same number where it is known.
-        byte_ranges: whole values and byte ranges that are read, at most; what an object store bills.
+        byte_ranges: whole values and byte ranges that are read, at most: requests of an object
+            store that takes one range a request.
         in_flight: the most requests at the same time.
         round_trips: the longest chain of requests that wait for one another, at most.
         bytes_wanted: bytes of the selection, in memory.
@@ -205,7 +206,7 @@ def _steps(
             inner = plan.inner(selection, layout.shape, layout.inner.chunk_shape)
             touched = [number for number, *_ in inner.steps(layout)]
         if not write:
-            yield _shard_read(key, touched, nbytes, terms)
+            yield _shard_read(key, touched, whole, nbytes, terms)
             continue
         index = 0 if layout is None else layout.index_nbytes
         chunks = 1 if touched is None else len(touched)
@@ -216,12 +217,12 @@ def _steps(
             yield _Step(chunks, 2, least, 1, nbytes + index, nbytes + index, 4 * nbytes)
 
 
-def _shard_read(key: str, touched: list[int], nbytes: int, terms: Terms) -> _Step:
+def _shard_read(key: str, touched: list[int], whole: bool, nbytes: int, terms: Terms) -> _Step:
     """Whole in one request; else the index, unless it is known, and then ranges of it."""
     layout = terms.layout
     assert layout is not None
     count = len(touched)
-    if count == prod(layout.counts):
+    if whole or count == prod(layout.counts):
         return _Step(count, 1, 1, 1, nbytes + layout.index_nbytes, 0, 2 * nbytes)
     index = terms.known(key)
     if index is not None:

@@ -8,16 +8,24 @@ is put into the tables, so that every step is scattered by the one statement
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import product
+from itertools import product, repeat
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from azarr.indexing import OrthogonalSelection
-from azarr.plan._axis import AxisSelection, AxisTable, axis_blocks, axis_table, count_chunks
+from azarr.plan._axis import (
+    BLOCK_ROWS,
+    AxisSelection,
+    AxisTable,
+    axis_blocks,
+    axis_table,
+    count_chunks,
+)
 from azarr.plan._step import K, KeyEncoding, Step
 from azarr.typing import NDArray, Shape
+
 
 class OrthogonalPlan:
     """Chunks of an orthogonal selection, in C order of the chunk grid.
@@ -28,7 +36,7 @@ class OrthogonalPlan:
         flat: False: the chunk selections index the chunk's own dimensions.
     """
 
-    __slots__ = ("_axes", "_chunk_shape", "_expand", "_extent", "count", "shape")
+    __slots__ = ("_axes", "_chunk_shape", "_counts", "_expand", "_extent", "count", "shape")
 
     flat = False
 
@@ -44,7 +52,8 @@ class OrthogonalPlan:
             self._axes = tuple(
                 slice(axis, axis + 1, 1) if type(axis) is int else axis for axis in self._axes
             )
-        self.count = prod(map(count_chunks, self._axes, chunk_shape)) if prod(self.shape) else 0
+        self._counts = tuple(map(count_chunks, self._axes, chunk_shape))
+        self.count = prod(self._counts) if prod(self.shape) else 0
 
     def target(self, out: NDArray) -> NDArray:
         """The view of `out` that the steps' out selections index."""
@@ -78,25 +87,38 @@ class OrthogonalPlan:
 
     def inner(self, selection: Any, shape: Shape, chunk_shape: Shape) -> OrthogonalPlan:
         """The plan of one step's chunk selection inside a chunk that is divided once more."""
-        axes = tuple(axis.reshape(-1) if isinstance(axis, np.ndarray) else axis for axis in selection)
+        axes = tuple(
+            axis.reshape(-1) if isinstance(axis, np.ndarray) else axis for axis in selection
+        )
         lengths = tuple(_length(axis) for axis in axes if type(axis) is not int)
         return OrthogonalPlan(OrthogonalSelection(axes, lengths), shape, chunk_shape)
 
     def _blocks(self) -> Iterator[list[AxisTable]]:
-        """The tables of all axes; the outermost axis with more than one chunk comes in blocks."""
+        """Tables of all axes, whose products one after the other are all chunks in C order.
+
+        The last axis with very many chunks comes in blocks, and those before it row by row, so that
+        tables stay small.
+        """
         axes, chunks, extent = self._axes, self._chunk_shape, self._extent
-        outer = 0
-        while outer < len(axes) - 1 and count_chunks(axes[outer], chunks[outer]) == 1:
-            outer += 1
-        if not axes:
+        if max(self._counts, default=0) <= BLOCK_ROWS:
+            yield [*map(axis_table, axes, chunks, extent)]
+            return
+        pivot = max(axis for axis, count in enumerate(self._counts) if count > BLOCK_ROWS)
+        tails = [*map(axis_table, axes[pivot + 1 :], chunks[pivot + 1 :], extent[pivot + 1 :])]
+        for head in self._rows(pivot):
+            for block in axis_blocks(axes[pivot], chunks[pivot], extent[pivot]):
+                yield [*head, block, *tails]
+
+    def _rows(self, stop: int) -> Iterator[list[AxisTable]]:
+        """The product of the axes before `stop`, each as a table of one row."""
+        if not stop:
             yield []
             return
-        tables = [
-            axis_table(axes[i], chunks[i], extent[i]) if i != outer else None
-            for i in range(len(axes))
-        ]
-        for block in axis_blocks(axes[outer], chunks[outer], extent[outer]):
-            yield [block if table is None else table for table in tables]
+        axis = stop - 1
+        for head in self._rows(axis):
+            for block in axis_blocks(self._axes[axis], self._chunk_shape[axis], self._extent[axis]):
+                for row in zip(*(column or repeat(None) for column in block), strict=False):
+                    yield [*head, AxisTable(*(() if item is None else (item,) for item in row))]
 
 
 def _subscripts(columns: tuple[Any, ...]) -> tuple[Any, ...]:

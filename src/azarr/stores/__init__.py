@@ -5,29 +5,43 @@ what a user names. A store knows keys, bytes, byte ranges and generations. It kn
 arrays, formats or codecs, does not retry, and starts no threads or tasks of its own.
 """
 
-from azarr.stores.base import AsyncStore, BlockingStore, Latency, Store
+from azarr.stores.base import AsyncStore, BlockingStore, EventLoop, Latency, Store
+from azarr.stores.consolidated import AsyncConsolidatedStore as AsyncConsolidatedStore
+from azarr.stores.consolidated import BlockingConsolidatedStore as BlockingConsolidatedStore
+from azarr.stores.consolidated import ConsolidatedMetadataStore
+from azarr.stores.consolidated import Known as Known
 from azarr.stores.documented import (
     DirectoryStore,
     KVStore,
+    N5Store,
     NestedDirectoryStore,
     TempStore,
 )
+from azarr.stores.fsspec import FsspecStore
+from azarr.stores.fsstore import FSStore
 from azarr.stores.keys import check_key, check_prefix
 from azarr.stores.local import LocalStore
 from azarr.stores.make import StoreLike, make_store
 from azarr.stores.mapping import MappingStore
 from azarr.stores.memory import MemoryStore
+from azarr.stores.obstore import ObstoreStore
 
 __all__ = [
     "AsyncStore",
     "BlockingStore",
+    "ConsolidatedMetadataStore",
     "DirectoryStore",
+    "EventLoop",
+    "FSStore",
+    "FsspecStore",
     "KVStore",
     "Latency",
     "LocalStore",
     "MappingStore",
     "MemoryStore",
+    "N5Store",
     "NestedDirectoryStore",
+    "ObstoreStore",
     "Store",
     "StoreLike",
     "TempStore",

@@ -14,9 +14,10 @@ from typing import Any, Literal, Self, TypeAlias
 from azarr.errors import ConflictError, ReadOnlyError, UsageError
 from azarr.stores._values import cut_ranges
 from azarr.stores.keys import check_prefix, children_under
-from azarr.typing import Buffer, ByteRange, Generation
+from azarr.typing import Buffer, ByteRange, Generation, ZarrFormat
 
 Latency: TypeAlias = Literal["memory", "local", "remote"]
+EventLoop: TypeAlias = Literal["any", "asyncio"]
 
 # Inside the classes below, `list` and `set` are methods.
 Buffers: TypeAlias = list[Buffer]
@@ -35,12 +36,21 @@ class Store(ABC):
         read_only: every write raises `ReadOnlyError`.
         conditional: the store has generations: `get_with_generation`, `set_if` and
             `delete_if` work.
+        default_format: the format of the hierarchy in it where a user names none: "n5" for a path
+            that ends in ".n5".
+        atomic_delete_if: `delete_if` is one step. Where it is False, an update by another process
+            at the same moment may be lost: store a value instead.
+        event_loop: the event loops that an asynchronous store works on: "any" that anyio knows, or
+            "asyncio" only, for a client library that needs it.
     """
 
     origin: str
     latency: Latency = "local"
     read_only: bool = False
     conditional: bool = False
+    default_format: ZarrFormat | None = None
+    atomic_delete_if: bool = True
+    event_loop: EventLoop = "any"
 
     def with_read_only(self, read_only: bool = True) -> Self:
         """A store of the same values that refuses writes, or allows them."""
@@ -48,6 +58,11 @@ class Store(ABC):
         twin.__dict__.update(self.__dict__)
         twin.read_only = read_only
         return twin
+
+    @property
+    def uncached(self) -> Self:
+        """A store of the same values that asks for every one of them: what a change is based on."""
+        return self
 
     def __eq__(self, other: object) -> bool:
         return (

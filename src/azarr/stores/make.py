@@ -32,9 +32,11 @@ def make_store(
     Args:
         store_like: a store (returned as it is); a path (`LocalStore`); a URL; a `MutableMapping`
             of keys to bytes, e.g. a dict (`MappingStore`: the values are visible in it); or None
-            (a new `MemoryStore`).
+            (a new `MemoryStore`). A path or URL that ends in ".n5" holds the format N5.
         read_only: the store refuses writes, even if the one given does not.
-        storage_options: options for the client of a URL's scheme.
+        storage_options: options for the client of a URL's scheme, as s3fs, gcsfs and adlfs spell
+            them; `conditional=False` for a server without conditional writes. Options that only
+            fsspec knows make it serve the URL; the store's `repr` shows who does.
 
     Raises:
         UsageError: there is no store for such a thing, scheme or option.
@@ -50,6 +52,8 @@ def make_store(
         raise UsageError(f"storage_options are for URLs, not for {store_like!r}")
     else:
         store = _convert(store_like)
+    if isinstance(store_like, str | os.PathLike) and str(store_like).rstrip("/\\").endswith(".n5"):
+        store.default_format = "n5"
     return store.with_read_only() if read_only and not store.read_only else store
 
 
@@ -64,12 +68,31 @@ def _convert(store_like: StoreLike) -> Store:
 
 
 def _open_url(scheme: str, url: str, options: Mapping[str, Any]) -> Store:
-    if scheme not in _SCHEMES:
-        raise UsageError(
-            f"no store for URLs of the scheme {scheme!r} ({url!r}); "
-            f"there is one for {', '.join(sorted(_SCHEMES))}"
-        )
-    return _SCHEMES[scheme](url, options)
+    return _SCHEMES.get(scheme, _open_by_fsspec)(url, options)
+
+
+def _open_by_obstore(url: str, options: Mapping[str, Any]) -> Store:
+    """obstore, unless there is an option that only the file system of fsspec knows."""
+    from azarr.stores._options import spell
+    from azarr.stores.obstore import ObstoreStore
+
+    conditional, rest = _split_conditional(options)
+    if isinstance(spell(url.partition("://")[0].lower(), rest), str):
+        return _open_by_fsspec(url, options)
+    return ObstoreStore(url, rest, conditional=conditional)
+
+
+def _open_by_fsspec(url: str, options: Mapping[str, Any]) -> Store:
+    from azarr.stores.fsspec import FsspecStore
+
+    conditional, rest = _split_conditional(options)
+    return FsspecStore(url, rest, conditional=conditional)
+
+
+def _split_conditional(options: Mapping[str, Any]) -> tuple[bool | None, dict[str, Any]]:
+    """`conditional` is for the store, the other options are for its client."""
+    rest = dict(options)
+    return rest.pop("conditional", None), rest
 
 
 def _open_file_url(url: str, options: Mapping[str, Any]) -> Store:
@@ -105,5 +128,12 @@ _KINDS: tuple[tuple[type | tuple[type, ...], Callable[[Any], Store]], ...] = (
     (MutableMapping, MappingStore),
 )
 
-# Other schemes are added here, each with the module of its backend imported when it is used.
-_SCHEMES: dict[str, UrlOpener] = {"file": _open_file_url, "memory": _open_memory_url}
+# Which backend serves a URL. Everything else is for fsspec, which says what it knows; chained URLs
+# ("simplecache::s3://...") too. Backends are imported when they are used.
+_SCHEMES: dict[str, UrlOpener] = {
+    "file": _open_file_url,
+    "memory": _open_memory_url,
+    **dict.fromkeys(
+        ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "http", "https"), _open_by_obstore
+    ),
+}

@@ -39,6 +39,8 @@ class _Wrapping(Store, Generic[S]):
         self.latency = store.latency
         self.read_only = store.read_only
         self.conditional = store.conditional
+        self.atomic_delete_if = store.atomic_delete_if
+        self.event_loop = store.event_loop
 
     def with_read_only(self, read_only: bool = True) -> Self:
         twin = super().with_read_only(read_only)

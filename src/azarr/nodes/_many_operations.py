@@ -1,0 +1,64 @@
+"""Reads of several arrays, in any number of stores, planned as one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from typing import Any
+
+from azarr.engine import Operation, Runtime, decoded_bytes, read_together, reading
+from azarr.errors import UsageError
+from azarr.indexing import bracket_selection, split_fields
+from azarr.nodes._array_operations import PlannedGet, plan_get
+from azarr.nodes._facade import ArrayFacade
+from azarr.stores import Store
+
+Reads = Iterable[tuple[Any, Any]]
+"""Pairs of an array (of either facade) and what would stand in its brackets."""
+
+
+class ManyReads:
+    """Several reads: one operation per store, and the results in the order of the reads.
+
+    All of them are planned, and refused if need be, before the first request.
+    """
+
+    def __init__(self, reads: Reads) -> None:
+        self._planned = [_planned(read) for read in reads]
+        places: dict[Store, list[PlannedGet]] = {}
+        for planned in self._planned:
+            if planned.plan.count:
+                places.setdefault(planned.array.chunk_store, []).append(planned)
+        self.operations = [_operation(store, group) for store, group in places.items()]
+
+    @property
+    def results(self) -> list[Any]:
+        """What was read, once the operations are done."""
+        return [planned.result for planned in self._planned]
+
+
+def _planned(read: Any) -> PlannedGet:
+    array, selection = read
+    if not isinstance(array, ArrayFacade):
+        raise UsageError(f"read_many needs pairs of an array and a selection, not {read!r}")
+    state = array._state
+    fields, indices = split_fields(selection)
+    return plan_get(state, bracket_selection(indices, state.metadata.shape), fields)
+
+
+def _operation(store: Store, group: Sequence[PlannedGet]) -> Operation[None]:
+    steps = sum(planned.plan.count for planned in group)
+    nbytes = sum(decoded_bytes(planned.plan, planned.array) for planned in group)
+    return Operation(store, _body(group), steps, nbytes)
+
+
+def _body(group: Sequence[PlannedGet]) -> Callable[[Runtime], Coroutine[Any, Any, None]]:
+    async def body(runtime: Runtime) -> None:
+        await read_together(
+            runtime,
+            [
+                reading(runtime, planned.array, planned.plan, planned.memory, planned.fields)
+                for planned in group
+            ],
+        )
+
+    return body

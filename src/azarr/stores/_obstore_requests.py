@@ -1,0 +1,181 @@
+"""How to ask a client of obstore, and how to make one. obstore is imported when it is used.
+
+obstore's own retries are off: it would retry without a limit in common with others, and a conditional
+write that is sent twice conflicts with itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Iterable
+from typing import Any, TypeAlias, cast
+from urllib.parse import urlsplit
+
+from azarr.stores import _options
+from azarr.stores._remote import (
+    NO_CREDENTIALS,
+    Failure,
+    Part,
+    failure_of_status,
+    failure_of_text,
+)
+from azarr.typing import Buffer, Generation
+
+Keys: TypeAlias = list[str]
+
+CONNECT_TIMEOUT = "5s"
+"""A host that is there accepts a connection in milliseconds."""
+
+READ_TIMEOUT = "30s"
+"""The longest silence within an answer. There is no limit for the whole of one: a value may be large
+and a line slow."""
+
+WHOLE = 1 << 62
+"""The end of a range that holds every value: one range request costs a third less of the client's time
+than a plain GET, whose body is awaited separately (obstore 0.12, 0.08 and 0.14 ms each)."""
+
+PAGE = 1000
+
+_find_status = re.compile(r"non-2xx status code: (\d{3})").search
+_find_code = re.compile(r"<Code>(\w+)</Code>").search
+
+
+def new_client(scheme: str, url: str, spelled: _options.Spelled) -> Any:
+    """The client of a URL, in this process."""
+    from datetime import timedelta
+
+    from obstore import store
+
+    client_options = {
+        "connect_timeout": CONNECT_TIMEOUT,
+        "read_timeout": READ_TIMEOUT,
+        # The default is 30 seconds, for large values too.
+        "timeout": "1h",
+        **spelled.client,
+    }
+    once: Any = {"max_retries": 0, "retry_timeout": timedelta(0)}
+    options: dict[str, Any] = {"client_options": client_options, "retry_config": once}
+    if scheme == "http":
+        client_options.setdefault("allow_http", url.startswith("http://"))
+        return store.HTTPStore(url, **options)
+    parts = urlsplit(url)
+    config = dict(spelled.config)
+    options["prefix"] = parts.path.strip("/") or None
+    if scheme == "s3":
+        from azarr.stores._credentials import add_aws_settings
+
+        options |= add_aws_settings(config)
+        return store.S3Store(parts.netloc, config=cast(Any, config), **options)
+    if scheme == "gs":
+        return store.GCSStore(parts.netloc, config=cast(Any, config), **options)
+    # abfs://container@account.dfs.core.windows.net/path
+    container, _, host = parts.netloc.partition("@")
+    if host:
+        config.setdefault("account_name", host.partition(".")[0])
+    return store.AzureStore(container, config=cast(Any, config), **options)
+
+
+class ObstoreRequests:
+    """How to ask an obstore client."""
+
+    def __init__(self, client: Any, scheme: str) -> None:
+        import obstore
+
+        self._ask = obstore
+        self._client = client
+        # obstore keeps the memory it is given; a request is done with it when it is answered.
+        self._owned = bytes if scheme == "memory" else lambda value: value
+        self._whole_by_range = scheme in ("s3", "gs", "az")
+        self._deletes_missing = scheme in ("s3", "memory")
+        # Google compares its generation number, the others the entity tag.
+        self._tag = "version" if scheme == "gs" else "e_tag"
+
+    async def get(self, key: str) -> Buffer:
+        if self._whole_by_range:
+            try:
+                return memoryview(
+                    await self._ask.get_range_async(self._client, key, start=0, end=WHOLE)
+                )
+            except self._ask.exceptions.GenericError as error:
+                if "code: 416" not in str(error):  # an empty value has no ranges
+                    raise
+        found = await self._ask.get_async(self._client, key)
+        return memoryview(await found.bytes_async())
+
+    async def get_part(
+        self, key: str, start: int, stop: int | None, generation: Generation | None
+    ) -> Part:
+        options: dict[str, Any] = {}
+        if start < 0:
+            options["range"] = {"suffix": -start}
+        elif stop is not None:
+            options["range"] = (start, stop)
+        elif start > 0:
+            options["range"] = {"offset": start}
+        if generation is not None and self._tag == "e_tag":
+            options["if_match"] = generation
+        found = await self._ask.get_async(self._client, key, options=cast(Any, options))
+        data = memoryview(await found.bytes_async())
+        return Part(data, cast(Any, found.meta).get(self._tag))
+
+    async def put(self, key: str, value: Buffer) -> None:
+        data = self._owned(value)
+        await self._ask.put_async(self._client, key, data, use_multipart=False)
+
+    async def put_if(self, key: str, value: Buffer, generation: Generation | None) -> Generation:
+        mode: Any = "create" if generation is None else {self._tag: generation}
+        done = await self._ask.put_async(self._client, key, self._owned(value), mode=mode, use_multipart=False)
+        new: str = cast(Any, done)[self._tag]
+        return new
+
+    async def delete(self, keys: Keys) -> None:
+        if self._deletes_missing:
+            await self._ask.delete_async(self._client, keys)
+            return
+        # The first one that is missing ends a deletion of several, so the rest is listed again.
+        rest = set(keys)
+        while rest:
+            try:
+                await self._ask.delete_async(self._client, sorted(rest))
+                return
+            except FileNotFoundError:
+                rest = {key for key in rest if await self._exists(key)}
+
+    async def _exists(self, key: str) -> bool:
+        try:
+            await self._ask.head_async(self._client, key)
+        except FileNotFoundError:
+            return False
+        return True
+
+    async def pages(self, prefix: str) -> AsyncIterator[Iterable[str]]:
+        async for page in self._ask.list(self._client, prefix or None, chunk_size=PAGE):
+            yield [found["path"] for found in page]
+
+    async def children(self, prefix: str) -> tuple[Iterable[str], Iterable[str]]:
+        found = await self._ask.list_with_delimiter_async(self._client, prefix or None)
+        return [each["path"] for each in found["objects"]], found["common_prefixes"]
+
+    async def head(self, key: str) -> tuple[int, Generation | None]:
+        found: Any = await self._ask.head_async(self._client, key)
+        return found["size"], found.get(self._tag)
+
+    def explain(self, error: Exception) -> Failure:
+        text = str(error)
+        status, code = _find_status(text), _find_code(text)
+        kinds = self._ask.exceptions
+        if isinstance(error, kinds.AlreadyExistsError | kinds.PreconditionError):
+            return Failure("conflict", "a condition did not hold")
+        if "169.254.169.254" in text:
+            return Failure("other", NO_CREDENTIALS)
+        if status:
+            return failure_of_status(int(status[1]), code[1] if code else "")
+        if isinstance(error, FileNotFoundError) or "kind: NotADirectory" in text:
+            return Failure("missing", "not found")
+        if "StartTooLarge" in text:
+            return Failure("range", "the range is not there")
+        if isinstance(error, PermissionError | kinds.PermissionDeniedError):
+            return Failure("forbidden", "permission denied")
+        # Everything without an answer: no connection, a reset, a timeout, a body that broke off.
+        lost = "HTTP error" in text or isinstance(error, TimeoutError | ConnectionError)
+        return failure_of_text(text, transient=lost)

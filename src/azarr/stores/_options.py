@@ -1,0 +1,186 @@
+"""Storage options as s3fs, gcsfs and adlfs spell them, in obstore's spelling: tables.
+
+An option that stands in no table is one that only the fsspec file system understands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+
+@dataclass(slots=True)
+class Spelled:
+    """What obstore is given: the configuration of a service, and that of the HTTP client."""
+
+    config: dict[str, Any] = field(default_factory=dict)
+    client: dict[str, Any] = field(default_factory=dict)
+
+
+Rule: TypeAlias = Callable[[Spelled, Any], bool]
+"""Writes one option down; False: obstore has nothing of the kind."""
+
+
+def _config(name: str) -> Rule:
+    def rule(spelled: Spelled, value: Any) -> bool:
+        if value is not None:
+            spelled.config[name] = value
+        return True
+
+    return rule
+
+
+def _client(name: str, convert: Callable[[Any], Any] = lambda value: value) -> Rule:
+    def rule(spelled: Spelled, value: Any) -> bool:
+        if value is not None:
+            spelled.client[name] = convert(value)
+        return True
+
+    return rule
+
+
+def _endpoint(spelled: Spelled, value: Any) -> bool:
+    if value is not None:
+        spelled.config["endpoint"] = value
+        spelled.client["allow_http"] = str(value).startswith("http://")
+    return True
+
+
+def _verify(spelled: Spelled, value: Any) -> bool:
+    # A path of certificates is for fsspec.
+    if value is False:
+        spelled.client["allow_invalid_certificates"] = True
+    return isinstance(value, bool) or value is None
+
+
+def _nested(rules: Mapping[str, Rule]) -> Rule:
+    def rule(spelled: Spelled, value: Any) -> bool:
+        given = dict(value or {})
+        return all(name in rules and rules[name](spelled, given[name]) for name in given)
+
+    return rule
+
+
+def _only(*allowed: Any) -> Rule:
+    return lambda spelled, value: value in allowed
+
+
+def _addressing(spelled: Spelled, value: Any) -> bool:
+    spelled.config["virtual_hosted_style_request"] = value == "virtual"
+    return value in ("path", "virtual")
+
+
+def _token_of_google(spelled: Spelled, value: Any) -> bool:
+    if value == "anon":
+        spelled.config["skip_signature"] = True
+    elif isinstance(value, str) and value.endswith(".json"):
+        spelled.config["application_credentials"] = value
+    else:
+        return value in (None, "google_default")
+    return True
+
+
+def _seconds(value: Any) -> str:
+    return f"{round(float(value) * 1000)}ms"
+
+
+def _ignored(spelled: Spelled, value: Any) -> bool:
+    return True
+
+
+_TIMEOUTS: dict[str, Rule] = {
+    "connect_timeout": _client("connect_timeout", _seconds),
+    "read_timeout": _client("read_timeout", _seconds),
+}
+
+# How fsspec reads files piecewise, caches listings and keeps its event loop: nothing here does that.
+_OF_FSSPEC: dict[str, Rule] = dict.fromkeys(
+    """
+    asynchronous loop skip_instance_cache use_listings_cache listings_expiry_time max_paths
+    default_block_size default_fill_cache default_cache_type max_concurrency cache_regions
+    default_location consistency
+    """.split(),
+    _ignored,
+)
+
+_S3: dict[str, Rule] = {
+    "anon": _config("skip_signature"),
+    "key": _config("access_key_id"),
+    "username": _config("access_key_id"),
+    "secret": _config("secret_access_key"),
+    "password": _config("secret_access_key"),
+    "token": _config("session_token"),
+    "endpoint_url": _endpoint,
+    "requester_pays": _config("request_payer"),
+    "use_ssl": _only(True, None),
+    "version_aware": _only(False, None),
+    "client_kwargs": _nested(
+        {
+            "endpoint_url": _endpoint,
+            "region_name": _config("region"),
+            "aws_access_key_id": _config("access_key_id"),
+            "aws_secret_access_key": _config("secret_access_key"),
+            "aws_session_token": _config("session_token"),
+            "verify": _verify,
+            "use_ssl": _only(True, None),
+        }
+    ),
+    "config_kwargs": _nested({**_TIMEOUTS, "s3": _nested({"addressing_style": _addressing})}),
+    **_OF_FSSPEC,
+}
+
+_GOOGLE: dict[str, Rule] = {
+    "token": _token_of_google,
+    "project": _ignored,
+    "access": _ignored,
+    "endpoint_url": lambda spelled, value: (
+        _config("base_url")(spelled, value)
+        and _client("allow_http", lambda url: url.startswith("http://"))(spelled, value)
+    ),
+    "requester_pays": _only(False, None),
+    "timeout": _client("timeout", _seconds),
+    **_OF_FSSPEC,
+}
+
+_AZURE: dict[str, Rule] = {
+    "account_name": _config("account_name"),
+    "account_key": _config("account_key"),
+    "sas_token": _config("sas_token"),
+    "tenant_id": _config("tenant_id"),
+    "client_id": _config("client_id"),
+    "client_secret": _config("client_secret"),
+    "anon": _config("skip_signature"),
+    "endpoint_url": _endpoint,
+    **_OF_FSSPEC,
+}
+
+_HTTP: dict[str, Rule] = {
+    "headers": _client("default_headers"),
+    "client_kwargs": _nested({"headers": _client("default_headers")}),
+    "timeout": _client("timeout", _seconds),
+    **_OF_FSSPEC,
+}
+
+RULES: dict[str, Mapping[str, Rule]] = {
+    **dict.fromkeys(("s3", "s3a"), _S3),
+    **dict.fromkeys(("gs", "gcs"), _GOOGLE),
+    **dict.fromkeys(("az", "abfs", "abfss"), _AZURE),
+    **dict.fromkeys(("http", "https"), _HTTP),
+}
+"""The options of a URL scheme, by name; the schemes are those that obstore serves."""
+
+
+def spell(scheme: str, options: Mapping[str, Any]) -> Spelled | str:
+    """The options for obstore, or the name of the first that it does not understand."""
+    spelled, rules = Spelled(), RULES[scheme]
+    for name, value in options.items():
+        if name not in rules or not rules[name](spelled, value):
+            return name
+    return spelled
+
+
+def endpoint_of(options: Mapping[str, Any]) -> str | None:
+    """The endpoint that storage options name, if any."""
+    found = options.get("endpoint_url") or (options.get("client_kwargs") or {}).get("endpoint_url")
+    return None if found is None else str(found)

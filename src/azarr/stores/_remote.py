@@ -1,0 +1,412 @@
+"""What every store behind a client library has in common: `RemoteStore` over a few `Requests`.
+
+A backend says how to ask (`Requests`) and what its errors mean (`Failure`). Byte ranges, generations,
+conflicts and the errors of azarr are made of that here, once. Nothing is retried, cached or limited.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+from abc import abstractmethod
+from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar
+from urllib.parse import urlsplit
+
+from azarr.errors import AzarrError, ConflictError, ReadOnlyError, StoreError
+from azarr.stores._values import byte_bounds, flat_buffer
+from azarr.stores.base import AsyncStore, Buffers, Children, EventLoop, Latency, Ranges
+from azarr.stores.keys import check_key, check_prefix
+from azarr.typing import Buffer, ByteRange, Generation
+
+T = TypeVar("T")
+
+# In the classes below `list` and `set` are methods.
+Keys: TypeAlias = list[str]
+
+Kind: TypeAlias = Literal["missing", "range", "conflict", "forbidden", "other"]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What an error of a client library means.
+
+    Attributes:
+        kind: "missing": there is no such key; "range": the value has no such bytes; "conflict": a
+            condition did not hold; "forbidden": not with these credentials.
+        reason: for people, without URLs and credentials.
+        transient: the same request may succeed later.
+    """
+
+    kind: Kind
+    reason: str
+    transient: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some bytes of a value, and what else the answer said of it."""
+
+    data: Buffer
+    generation: Generation | None = None
+
+
+class Requests(Protocol):
+    """What a backend can ask: every method is one request. Foreign errors may escape."""
+
+    async def get(self, key: str) -> Buffer:
+        """The whole value."""
+
+    async def get_part(
+        self, key: str, start: int, stop: int | None, generation: Generation | None
+    ) -> Part:
+        """`(0, None)` is all, `(-n, None)` the last n bytes; it may be shorter than asked for."""
+
+    async def put(self, key: str, value: Buffer) -> None: ...
+
+    async def put_if(self, key: str, value: Buffer, generation: Generation | None) -> Generation:
+        """Store it if the generation is still this; None: if there is none yet."""
+
+    async def delete(self, keys: Keys) -> None:
+        """Remove all of them; that some are missing is fine. As many requests as needed."""
+
+    def pages(self, prefix: str) -> AsyncIterator[Iterable[str]]:
+        """The keys under "prefix/", one page of a listing at a time."""
+
+    async def children(self, prefix: str) -> tuple[Iterable[str], Iterable[str]]:
+        """The keys, and the prefixes, directly under `prefix`, in full and in any order."""
+
+    async def head(self, key: str) -> tuple[int, Generation | None]:
+        """The size and the generation of a value."""
+
+    def explain(self, error: Exception) -> Failure: ...
+
+
+class RemoteStore(AsyncStore):
+    """A store behind a client library that needs asyncio; see `Requests`."""
+
+    latency: Latency = "remote"
+    event_loop: EventLoop = "asyncio"
+    atomic_delete_if = False
+
+    @abstractmethod
+    def _requests(self) -> Requests:
+        """How to ask in this process and on this event loop."""
+
+    async def get(self, key: str, default: Any = None) -> Buffer | Any:
+        """The value of `key`, or `default` if it is missing. One request."""
+        check_key(key)
+        requests = self._requests()
+        try:
+            return await requests.get(key)
+        except Exception as error:
+            if self._failed(requests, error, key).kind != "missing":
+                raise self._changing(key) from None
+            return default
+
+    async def get_ranges(self, key: str, ranges: Sequence[ByteRange]) -> Buffers | None:
+        """Exactly these byte ranges. One request each, all of them together."""
+        found = await self._get_parts(key, ranges, None)
+        return None if found is None else found[0]
+
+    async def get_ranges_with_generation(
+        self, key: str, ranges: Sequence[ByteRange], generation: Generation | None = None
+    ) -> Ranges | None:
+        """Byte ranges and the generation of the value. One request each, all of them together."""
+        found = await self._get_parts(key, ranges, generation)
+        if found is None or self.conditional:
+            return found
+        return found[0], None
+
+    async def _get_parts(
+        self, key: str, ranges: Sequence[ByteRange], generation: Generation | None
+    ) -> Ranges | None:
+        check_key(key)
+        if not ranges:
+            head = await self._head(key)
+            return None if head is None else ([], head[1])
+        parts = await self._together([self._get_part(key, each, generation) for each in ranges])
+        found = [part for part in parts if part is not None]
+        if len(found) < len(parts):
+            return None
+        if len({part.generation for part in found}) > 1:
+            raise self._changing(key)
+        return [part.data for part in found], found[0].generation
+
+    async def _together(self, calls: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+        return await together(calls)
+
+    async def _get_part(
+        self, key: str, wanted: ByteRange, generation: Generation | None
+    ) -> Part | None:
+        """Exactly the wanted bytes. Ranges that need the size to be known take two requests."""
+        start, stop = wanted
+        length = -start if stop is None else stop - start
+        if stop is not None and (start < 0 or length <= 0):
+            return await self._get_by_size(key, wanted, generation)
+        requests = self._requests()
+        try:
+            part = await requests.get_part(key, start, stop, generation)
+        except Exception as error:
+            match self._failed(requests, error, key).kind:
+                case "missing":
+                    return None
+                case "conflict":
+                    raise self._conflict(key) from None
+            return await self._get_by_size(key, wanted, generation)
+        # Some servers ignore the condition.
+        if generation is not None and self.conditional and part.generation != generation:
+            raise self._conflict(key)
+        nbytes = memoryview(part.data).nbytes
+        if nbytes == 0 or (length > 0 and nbytes != length):
+            return await self._get_by_size(key, wanted, generation)
+        return part
+
+    async def _get_by_size(
+        self, key: str, wanted: ByteRange, generation: Generation | None
+    ) -> Part | None:
+        """Ask for the size first: it decides what the range means, or that it is a short read."""
+        head = await self._head(key)
+        if head is None:
+            return None
+        size, found = head
+        if generation is not None and self.conditional and found != generation:
+            raise self._conflict(key)
+        start, stop = byte_bounds(wanted, size, key)
+        if start == stop:
+            return Part(b"", found)
+        requests = self._requests()
+        try:
+            part = await requests.get_part(key, start, stop, found if self.conditional else None)
+        except Exception as error:
+            self._failed(requests, error, key)
+            raise self._changing(key) from None
+        if memoryview(part.data).nbytes != stop - start:
+            raise self._changing(key)
+        return part
+
+    async def get_with_generation(self, key: str) -> tuple[Buffer | None, Generation | None]:
+        """A value and its generation. One request."""
+        check_key(key)
+        if not self.conditional:
+            raise self._no_generations()
+        requests = self._requests()
+        try:
+            part = await requests.get_part(key, 0, None, None)
+        except Exception as error:
+            if self._failed(requests, error, key).kind != "missing":
+                raise self._changing(key) from None
+            return None, None
+        return part.data, part.generation
+
+    async def set(self, key: str, value: Buffer) -> None:
+        """Put a whole value. One request."""
+        data = self._writable(key, value)
+        requests = self._requests()
+        try:
+            await requests.put(key, data)
+        except Exception as error:
+            failure = self._failed(requests, error, key, writing=True)
+            raise self._error(failure, key, writing=True) from None
+
+    async def set_if(self, key: str, value: Buffer, generation: Generation | None) -> Generation:
+        """Put a value if the present one still has `generation`. One request.
+
+        A generation is the store's entity tag. Where that is a hash of the value (S3), a value that
+        was replaced and then written again is not told apart from one that was never touched.
+        """
+        data = self._writable(key, value)
+        if not self.conditional:
+            raise self._no_generations()
+        requests = self._requests()
+        try:
+            return await requests.put_if(key, data, generation)
+        except Exception as error:
+            self._failed(requests, error, key, writing=True)
+            raise self._conflict(key) from None
+
+    def _writable(self, key: str, value: Buffer) -> bytes | memoryview:
+        self._check_writable()
+        check_key(key)
+        return flat_buffer(value, key)
+
+    async def delete(self, key: str) -> None:
+        """Remove `key`. One request."""
+        self._check_writable()
+        await self._delete([check_key(key)])
+
+    async def _delete(self, keys: Keys) -> None:
+        requests = self._requests()
+        try:
+            await requests.delete(keys)
+        except Exception as error:
+            failure = self._failed(requests, error, keys[0], writing=True)
+            raise self._error(failure, keys[0], writing=True) from None
+
+    async def delete_if(self, key: str, generation: Generation | None) -> None:
+        """Remove `key` if its value still has `generation`. Two requests, one after the other.
+
+        The clients have no conditional delete, and some servers ignore the condition of one. So
+        this asks first and deletes then: an update by somebody else in between is lost. Whoever
+        must not lose one stores a value instead (`atomic_delete_if` is False).
+        """
+        self._check_writable()
+        check_key(key)
+        if not self.conditional:
+            raise self._no_generations()
+        head = await self._head(key)
+        if (None if head is None else head[1]) != generation:
+            raise self._conflict(key)
+        if head is not None:
+            await self._delete([key])
+
+    async def delete_prefix(self, prefix: str) -> None:
+        """Remove every key under "prefix/": a listing, then requests for up to 1000 keys each."""
+        self._check_writable()
+        if keys := [key async for key in self.list(prefix)]:
+            await self._delete(keys)
+
+    async def list(self, prefix: str = "") -> AsyncIterator[str]:
+        """All keys under "prefix/". A request for every 1000."""
+        check_prefix(prefix)
+        requests = self._requests()
+        try:
+            async for page in requests.pages(prefix):
+                for key in page:
+                    yield key
+        except Exception as error:
+            if self._failed(requests, error, prefix).kind != "missing":
+                raise self._changing(prefix) from None
+
+    async def list_children(self, prefix: str = "") -> Children:
+        """Sorted (names of keys, names of sub-prefixes). A request for every 1000 names."""
+        check_prefix(prefix)
+        requests = self._requests()
+        skip = len(prefix) + 1 if prefix else 0
+        try:
+            keys, prefixes = await requests.children(prefix)
+        except Exception as error:
+            if self._failed(requests, error, prefix).kind != "missing":
+                raise self._changing(prefix) from None
+            return [], []
+        return sorted({key[skip:] for key in keys}), sorted({each[skip:] for each in prefixes})
+
+    async def size(self, key: str) -> int | None:
+        """The number of bytes of a value, None if `key` is missing. One request."""
+        head = await self._head(check_key(key))
+        return None if head is None else head[0]
+
+    async def _head(self, key: str) -> tuple[int, Generation | None] | None:
+        requests = self._requests()
+        try:
+            return await requests.head(key)
+        except Exception as error:
+            if self._failed(requests, error, key).kind != "missing":
+                raise self._changing(key) from None
+            return None
+
+    def _failed(
+        self, requests: Requests, error: Exception, key: str, *, writing: bool = False
+    ) -> Failure:
+        """A failure that says something about the value; raises for every other one."""
+        if isinstance(error, AzarrError):
+            raise error
+        failure = requests.explain(error)
+        if failure.kind in ("forbidden", "other"):
+            raise self._error(failure, key, writing) from None
+        return failure
+
+    def _error(
+        self, failure: Failure, key: str, writing: bool = False
+    ) -> StoreError | ReadOnlyError:
+        # Not chained to the client's error: its text may hold a signed URL.
+        doing = "write" if writing else "read"
+        message = f"cannot {doing} {key!r} in {self!r}: {failure.reason}"
+        if failure.kind == "forbidden":
+            error = ReadOnlyError(message) if writing else StoreError(message)
+            error.errno = errno.EACCES
+            return error
+        return StoreError(message, transient=failure.transient)
+
+    def _conflict(self, key: str) -> ConflictError:
+        return ConflictError(f"{key!r} in {self!r} has changed since it was read")
+
+    def _changing(self, key: str) -> ConflictError:
+        return ConflictError(f"{key!r} in {self!r} changed while it was read", transient=True)
+
+
+async def together(calls: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """The results of requests that go out at the same time; the first error stops the rest."""
+    if len(calls) == 1:
+        return [await calls[0]]
+    import asyncio
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(call) for call in calls]
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+    return [task.result() for task in tasks]
+
+
+async def one_by_one(calls: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """The same for calls that never suspend."""
+    return [await call for call in calls]
+
+
+_urls = re.compile(r"\S*://\S*")
+
+FORBIDDEN = (401, 403)
+
+NO_CREDENTIALS = "no credentials were found (storage_options: key and secret, or anon=True)"
+
+
+def failure_of_status(status: int, detail: str = "") -> Failure:
+    """What an HTTP status means; `detail` is the service's own word for it, e.g. "SlowDown"."""
+    try:
+        phrase = HTTPStatus(status).phrase
+    except ValueError:
+        phrase = "unknown status"
+    reason = f"{status} {phrase}{f' ({detail})' if detail else ''}"
+    # S3 answers 404 for a bucket that does not exist too. That is no missing key.
+    if status == 404 and detail not in ("NoSuchBucket", "ContainerNotFound"):
+        return Failure("missing", reason)
+    if status == 416:
+        return Failure("range", reason)
+    # 409: two conditional writes at the same time, of which S3 lets one fail.
+    if status in (409, 412):
+        return Failure("conflict", reason)
+    if status in FORBIDDEN:
+        return Failure("forbidden", reason)
+    if status in (301, 307):
+        reason += ": the bucket may be in another region (client_kwargs={'region_name': ...})"
+    lasting = status < 500 and status not in (408, 425, 429)
+    return Failure("other", reason, transient=not lasting and status not in (501, 505))
+
+
+def failure_of_text(text: str, *, transient: bool) -> Failure:
+    """A failure that has no status; only the first line is kept, without URLs."""
+    line = _urls.sub("...", text.strip().partition("\n")[0])
+    return Failure("other", line[:200] or "unknown error", transient=transient)
+
+
+def place_of(url: str, endpoint: str | None = None) -> str:
+    """The identity of the place that a URL names, without credentials, query or "/" at its end.
+
+    Example:
+        >>> place_of("s3://bucket/a/", "http://user:word@127.0.0.1:9000")
+        's3://bucket/a?endpoint=http://127.0.0.1:9000'
+    """
+    scheme, _, rest = url.partition("://")
+    host, slash, path = re.split(r"[?#]", rest, maxsplit=1)[0].partition("/")
+    account = host.rpartition("@")
+    # az://container@account is a place; user:password@host is not.
+    if ":" in account[0] or scheme in ("http", "https"):
+        host = account[2]
+    place = f"{scheme}://{host}{slash}{path}".rstrip("/")
+    if endpoint:
+        parts = urlsplit(endpoint)
+        place += f"?endpoint={parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+    return place
