@@ -23,13 +23,45 @@ from azarr.typing import ZarrFormat
 
 
 @dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """What happens to a request of a remote store that fails but may succeed later.
+
+    Waiting times are those of "full jitter": uniform between 0 and a cap that doubles each time
+    (M. Brooker, Exponential Backoff And Jitter, AWS Architecture Blog, 2015).
+
+    Attributes:
+        attempts: how often a request is sent at most; 1: never again.
+        base_seconds: the cap of the first waiting time.
+        cap_seconds: the largest cap, and the longest that a store's own wish to wait is honoured.
+        budget: retries per request that may be spent in the long run, so that a store that is down
+            is not flooded; bursts of 100 are always allowed.
+        hedge: send a second request for the same value when the answer takes longer than 95 % of
+            the answers before it, for at most 5 % of the requests. It cuts the tail of the latency.
+    """
+
+    attempts: int = 6
+    base_seconds: float = 0.1
+    cap_seconds: float = 20.0
+    budget: float = 0.2
+    hedge: bool = False
+
+    def delay(self, retry: int, random: float, wish: float | None = None) -> float:
+        """Seconds to wait before the nth retry, given a random number from 0 to 1."""
+        if wish is not None:
+            return min(wish, self.cap_seconds)
+        return random * min(self.cap_seconds, self.base_seconds * 2.0 ** (retry - 1))
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """Settings that are not properties of one array or store.
 
     Attributes:
         zarr_format: the format of new hierarchies when neither an argument nor a parent group says.
         write_empty_chunks: whether a chunk that holds nothing but the fill value is stored.
-        requests: the most requests in flight for one store origin, in the whole process.
+        requests: the most requests in flight for one store origin, in the whole process. Within it
+            the number adapts to the store: fewer where it throttles or answers more slowly.
+        retry: what happens to a request that fails but may succeed later.
         threads: the most threads that one operation decodes or encodes with; None: one per core.
         threaded_chunk_bytes: chunks of at least this many decoded bytes are worth a thread. Decoding
             64 KiB takes about the 50 us below which two threads only fight for the interpreter lock.
@@ -49,7 +81,8 @@ class Config:
 
     zarr_format: ZarrFormat = 3
     write_empty_chunks: bool = True
-    requests: int = 128
+    requests: int = 1024
+    retry: RetryPolicy = RetryPolicy()
     threads: int | None = None
     threaded_chunk_bytes: int = 128 * 1024
     inline_seconds: float = 0.001

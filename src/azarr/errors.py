@@ -100,13 +100,24 @@ class StoreError(AzarrError, OSError):
 
     Attributes:
         transient: True when the same call may succeed later (a timeout, a reset, a 503).
+        throttled: True when the store asks for fewer requests (a 429, a 503 SlowDown).
+        retry_after: seconds that the store asks to wait, if it says.
     """
 
     kind = "store"
 
-    def __init__(self, message: str = "", *, transient: bool = False) -> None:
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        transient: bool = False,
+        throttled: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
         super().__init__(message)
-        self.transient = transient
+        self.transient = transient or throttled
+        self.throttled = throttled
+        self.retry_after = retry_after
 
 
 class ShortReadError(StoreError):

@@ -1,10 +1,10 @@
 """The examples of the documents that azarr takes over run, with `zarr` meaning azarr.
 
-The documents are read when the tests run, and the tests are skipped where they are absent: nothing of
-them is copied here. An example is named by the line it stands in. It is run in the order of its
+The documents are read when the tests run, and the tests are skipped where they are absent: nothing
+of them is copied here. An example is named by the line it stands in. It is run in the order of its
 document, in one namespace, under `zarr_format=2` and again under 3, and what it prints is compared
 with what is printed there, after the normalisations that `same` declares. The tables in
-`exceptions.toml` name every example that is not run, mended, or printed differently, with the reason.
+`exceptions.toml` name every example that is not run, mended, or printed differently, and why.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ def printed(example: Example, namespace: dict[str, Any]) -> str:
             code = compile(example.source + "\n", f"line {example.line}", "single")
             exec(code, namespace)
         except Exception as error:
-            print(f"{type(error).__name__}: {error}")
+            out.write(f"{type(error).__name__}: {error}\n")
     return out.getvalue()
 
 

@@ -150,14 +150,17 @@ def test_an_empty_chunk_is_one_request(facade: Facade) -> None:
 
 
 @pytest.mark.parametrize("zarr_format", [2, 3])
-@pytest.mark.parametrize("name", ["a", "b/c/d/e"])
-def test_creating_an_array_is_two_round_trips(facade: Facade, name: str, zarr_format: int) -> None:
+@pytest.mark.parametrize(("name", "round_trips"), [("a", 2), ("b/c/d/e", 3)])
+def test_creating_an_array_is_two_round_trips_and_one_more_for_parents_before_it(
+    facade: Facade, name: str, round_trips: int, zarr_format: int
+) -> None:
+    """Missing parents are written first: a creation that fails is not half visible."""
     group = azarr.create_group(facade.store, zarr_format=zarr_format)
     facade(
         lambda: group.create_array(name, shape=4),
         lambda: group.async_group.create_array(name, shape=4),
     )
-    assert facade.cost[1] <= 2
+    assert facade.cost[1] <= round_trips
     wrote = facade.store.log.keys("set")
     assert len(wrote) == len(set(wrote)) == name.count("/") + 1
 

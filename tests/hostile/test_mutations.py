@@ -11,6 +11,7 @@ import random
 import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import numcodecs
@@ -96,7 +97,24 @@ def make(name: str) -> MemoryStore:
 VALID = {name: make(name) for name in ARRAYS}
 DOCUMENTS = (".zarray", "zarr.json", "attributes.json")
 ODD = [
-    *(None, True, False, 0, 1, -1, 2, 3, 7, 2**31, 2**40, 2**63 - 1, 2**63, 2**64, -(2**63), 10**30),
+    *(
+        None,
+        True,
+        False,
+        0,
+        1,
+        -1,
+        2,
+        3,
+        7,
+        2**31,
+        2**40,
+        2**63 - 1,
+        2**63,
+        2**64,
+        -(2**63),
+        10**30,
+    ),
     *(0.0, 0.5, -0.0, 1e308, "", "NaN", "0x", "0x7fc00000", "|O", "<f4", "S0", "V99999999999"),
     *("bytes", "int32", "float32", "C", "/", ".", "é", "\ud800", "a" * 1000, "numcodecs.zlib"),
     *([], {}, [0], [[]], [1, 2, 3], {"name": "x"}, {"id": "x"}, [[["a", "<i4"]]], [None] * 50),
@@ -124,7 +142,9 @@ def mutate(document: Any, rng: random.Random) -> Any:
     elif kind == 4:
         del parent[key]
     elif kind == 5 and isinstance(parent, dict):
-        parent[rng.choice(["x", "must_understand", "configuration", "name", "id"])] = rng.choice(ODD)
+        parent[rng.choice(["x", "must_understand", "configuration", "name", "id"])] = rng.choice(
+            ODD
+        )
     elif kind == 5:
         parent.insert(key, copy.deepcopy(parent[key]))
     elif kind == 6:
@@ -150,7 +170,12 @@ def read_all(array: azarr.Array) -> None:
         array[...]
         array[tuple(0 for _ in array.shape)] if array.size else None
     except ChunkDataError as error:
-        assert any("key" in note for note in error.__notes__), "it does not say which chunk"
+        check_names(error, "key", error.__notes__)
+
+
+def check_names(error: AzarrError, what: str, texts: list[str]) -> None:
+    assert any(what in text for text in texts), f"{error!r} does not name {what!r}"
+    assert len(str(error)) < 5000
 
 
 def copy_of(name: str) -> MemoryStore:
@@ -181,11 +206,9 @@ def test_a_changed_document_opens_or_is_an_error_that_names_it(
     try:
         array = open_array(store, name)
     except MetadataError as error:
-        assert len(str(error)) < 2000
+        check_names(error, key, [str(error)])
         return
-    except azarr.errors.NotFoundError:
-        return
-    except azarr.errors.ContainsGroupError:
+    except (azarr.errors.NotFoundError, azarr.errors.ContainsGroupError):
         return
     read_all(array)
 
@@ -207,7 +230,7 @@ def test_a_document_of_other_bytes_opens_or_is_an_error_that_names_it(
     except (azarr.errors.NotFoundError, azarr.errors.ContainsGroupError):
         return
     except MetadataError as error:
-        assert key in str(error)
+        check_names(error, key, [str(error)])
         return
     read_all(array)
 
@@ -243,7 +266,9 @@ NBYTES = 2**26
 
 @pytest.mark.parametrize("zarr_format", [2, 3])
 @pytest.mark.parametrize("codec", BOMBS)
-def test_a_chunk_that_inflates_beyond_its_size_takes_no_memory(codec: str, zarr_format: int) -> None:
+def test_a_chunk_that_inflates_beyond_its_size_takes_no_memory(
+    codec: str, zarr_format: int
+) -> None:
     store = MemoryStore()
     compressor, encode = BOMBS[codec]
     azarr.create_array(
@@ -279,10 +304,8 @@ def test_declaring_a_huge_array_takes_no_memory(what: str) -> None:
     store["zarr.json"] = json.dumps(document).encode()
     tracemalloc.start()
     try:
-        try:
+        with suppress(AzarrError):
             azarr.open_array(store)[0, 0]
-        except AzarrError:
-            pass
         assert tracemalloc.get_traced_memory()[1] < 2**22
     finally:
         tracemalloc.stop()

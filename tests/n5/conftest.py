@@ -56,9 +56,11 @@ class TensorStore:
         return {"driver": "n5", "kvstore": {"driver": "file", "path": f"{container}/{name}/"}}
 
 
+Z5_OPTIONS = {"cname": "codec", "preset": "level", "blockSize": "level"}
+
+
 class Z5:
     compressions = ("raw", "gzip", "bzip2", "xz", "blosc", "zstd", "lz4")
-    _NAMES = {"cname": "codec", "preset": "level", "blockSize": "level"}
 
     def write(
         self, container: Path, name: str, values: np.ndarray, chunks: Any, compression: Any
@@ -66,7 +68,7 @@ class Z5:
         import z5py
 
         options = {
-            self._NAMES.get(parameter, parameter): value
+            Z5_OPTIONS.get(parameter, parameter): value
             for parameter, value in compression.items()
             if parameter not in ("type", "useZlib")
         }

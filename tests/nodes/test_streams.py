@@ -155,10 +155,14 @@ async def test_leaving_a_stream_early_leaves_nothing_behind() -> None:
 
 async def test_an_error_in_the_block_comes_out_as_it_is() -> None:
     array = await azarr.aio.open(LatencyStore(stored(), 0.01))
-    with pytest.raises(ZeroDivisionError):
+
+    async def broken() -> None:
         async with array.stream() as regions:
             async for _ in regions:
                 raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await broken()
 
 
 async def test_cancelling_a_stream_stops_it() -> None:
@@ -177,10 +181,14 @@ async def test_the_error_of_a_read_comes_where_its_region_would(prefetch: int) -
     store = AsyncFaultStore(stored(), keys="c/1/*")
     array = await azarr.aio.open(store)
     seen = []
-    with pytest.raises(StoreError, match="injected") as caught:
+
+    async def consume() -> None:
         async with array.stream(prefetch=prefetch) as regions:
             async for region, _ in regions:
                 seen.append(region)
+
+    with pytest.raises(StoreError, match="injected") as caught:
+        await consume()
     assert len(seen) == 4
     assert "chunk (1, 0)" in str(caught.value.__notes__)
 
@@ -189,11 +197,10 @@ def test_the_error_of_a_blocking_stream_stops_the_others() -> None:
     store = AsyncFaultStore(LatencyStore(stored(), 0.001), keys="c/1/*")
     array = azarr.open(store)
     regions = array.stream(prefetch=2)
-    seen = []
-    with pytest.raises(StoreError, match="injected"):
-        for region, _ in regions:
-            seen.append(region)
+    seen = [next(regions) for _ in range(4)]
     assert len(seen) == 4
+    with pytest.raises(StoreError, match="injected"):
+        next(regions)
     assert list(regions) == []
     assert store.store.log.in_flight == 0
 

@@ -95,7 +95,7 @@ def test_codecs_that_do_not_fit_are_refused_when_the_view_is_made() -> None:
 @pytest.mark.parametrize("change", ["resize", "append"])
 def test_the_metadata_of_a_view_cannot_be_changed(change: str) -> None:
     view = azarr.empty(100).view()
-    with pytest.raises(PermissionError, match="^operation not permitted for views$"):
+    with pytest.raises(PermissionError, match=r"^operation not permitted for views$"):
         getattr(view, change)(200 if change == "resize" else np.zeros(3))
 
 

@@ -171,7 +171,7 @@ def million(shape: tuple[int, ...]) -> Any:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("shape", [(10**6,), (1000, 1000), (2, 500_000), (100,) * 3], ids=str)
+@pytest.mark.parametrize("shape", [(10**6,), (2, 500_000)], ids=str)
 def test_a_plan_over_a_million_chunks_holds_little_memory(shape: tuple[int, ...]) -> None:
     tracemalloc.start()
     try:

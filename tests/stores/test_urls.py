@@ -167,7 +167,7 @@ def test_nothing_is_left_open_at_exit(s3_server: S3Server, kind: str) -> None:
             await (await azarr.aio.open(store)).getitem(...)
         asyncio.run(main())
     """
-    command = [sys.executable, "-X", "dev", "-W", "error", "-W", "ignore::DeprecationWarning"]
+    command = [sys.executable, "-W", "error", "-W", "ignore::DeprecationWarning"]
     done = subprocess.run([*command, "-c", script], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 

@@ -43,7 +43,6 @@ _BUILT_IN = {
     "n5_block": _n5.N5_BLOCK,
     "n5.*": _n5_compressions.ANY,
     "n5.lz4": _n5_compressions.LZ4,
-    "n5.raw": _n5_compressions.RAW,
     "packbits": _bits.PACKBITS,
     "bitround": _bits.BITROUND,
     "vlen-utf8": _objects.VLEN_UTF8,

@@ -1,8 +1,9 @@
 """Parts of a Blosc buffer: which of its blocks hold some bytes of a chunk, and decoding only those.
 
-A Blosc buffer is a header, a table of where its blocks start, and the blocks, each compressed on its
-own. A selection of the blocks, with a header and a table of its own, is a Blosc buffer again: the one
-that would have been written for these blocks alone. So partial decoding needs no more than decoding.
+A Blosc buffer is a header, a table of where its blocks start, and the blocks, each compressed on
+its own. A selection of the blocks, with a header and a table of its own, is a Blosc buffer again:
+the one that would have been written for these blocks alone. So partial decoding needs no more than
+decoding, which is as well, for current releases of numcodecs have no other function.
 
 Source: https://github.com/Blosc/c-blosc/blob/main/README_CHUNK_FORMAT.rst
 """
@@ -21,14 +22,14 @@ from azarr.codecs._pipeline import Pipeline
 from azarr.errors import DecodeError
 from azarr.typing import Buffer, ByteRange, NDArray
 
-# version, version of the compressor, flags, type size, decoded bytes, bytes of a block, bytes in all
+# version, that of the compressor, flags, type size; decoded bytes, bytes of a block, bytes in all
 _HEADER = struct.Struct("<BBBBIII")
 _STORED: Final = 0x02
 """The flag for blocks that are not compressed: the memory follows the header."""
 _BLOCK_BYTES: Final = 64 * 1024
 """What a block is taken to hold before the header is read; Blosc chooses 16 KiB to 1 MiB."""
 _ENTRIES: Final = 512
-"""Entries of the table that are read with the header: 2 KiB, and 32 MiB decoded at 64 KiB a block."""
+"""Entries of the table that are read with the header: 2 KiB, for 32 MiB at 64 KiB a block."""
 
 
 def has_blosc_parts(pipeline: Pipeline) -> bool:

@@ -1,4 +1,4 @@
-"""`azarr.cast`: elements in memory of another data type than the stored ones, as `astype` shows them.
+"""`azarr.cast`: elements in memory of another data type than the stored ones, as in `astype`.
 
 numcodecs' AsType does the same for data types that can be converted in both directions; a view is
 only read, so this one asks no more than NumPy's `astype` does. It is written to no document.

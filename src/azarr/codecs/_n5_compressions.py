@@ -98,13 +98,8 @@ def _compile_lz4(spec: CodecSpec, before: Memory) -> Stage:
     return _n5_lz4.LZ4.compile(CodecSpec(spec.name, {"blockSize": settings["blockSize"]}), before)
 
 
-def _compile_raw(spec: CodecSpec, before: Memory) -> Stage:
-    return Stage(after=before, encode=lambda memory: memory, decode=lambda data: data)
-
-
 ANY = Codec("bytes->bytes", _compile)
 LZ4 = Codec("bytes->bytes", _compile_lz4)
-RAW = Codec("bytes->bytes", _compile_raw)
 
 
 def _from_lzma(configuration: _Configuration) -> _Configuration | None:

@@ -83,6 +83,10 @@ _RULES = {
 }
 
 
+# They are numbers. Metadata may name longer ones, which would be made just to look at them.
+_LARGEST_ELEMENT = 1024
+
+
 def _encoded_dtype(codec: Any, rule: _Rule, before: np.dtype[Any]) -> np.dtype[Any]:
     if codec.codec_id == "packbits":
         return np.dtype(np.uint8)
@@ -112,6 +116,12 @@ def _probe(spec: CodecSpec, codec: Any, rule: _Rule, before: Chunk | Memory) -> 
     """Refuse elements that the codec cannot encode, before anything is written."""
     dtype = _dtype(before)
     decoded = getattr(codec, rule.decoded) if rule.decoded else dtype
+    for each in (decoded, _encoded_dtype(codec, rule, dtype)):
+        if not 0 < each.itemsize <= _LARGEST_ELEMENT:
+            raise MetadataError(
+                f"codec {spec.name!r}: elements of {each.itemsize} bytes; it has 1 to "
+                f"{_LARGEST_ELEMENT}"
+            )
     # numcodecs reinterprets memory: two 4-byte elements as one of 8, anything as packed booleans.
     if codec.codec_id == "packbits":
         fits = dtype.kind == "b"

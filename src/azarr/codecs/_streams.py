@@ -6,8 +6,10 @@ than the chunk it pretends to be.
 
 from __future__ import annotations
 
+import json
 import zlib
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final, Protocol
 
 from azarr.codecs._configuration import Field, integer, read
@@ -123,6 +125,14 @@ def _compile_bz2(spec: CodecSpec, before: Memory) -> Stage:
     return _stage(spec, before, encode, bz2.BZ2Decompressor, members=True)
 
 
+@lru_cache(64)
+def _try_lzma(settings: str) -> None:
+    """Raise for settings (JSON) that lzma refuses. Trying takes 0.1 GB, so each is tried once."""
+    import lzma
+
+    lzma.LZMACompressor(**json.loads(settings))
+
+
 def _compile_lzma(spec: CodecSpec, before: Memory) -> Stage:
     import lzma
 
@@ -138,7 +148,7 @@ def _compile_lzma(spec: CodecSpec, before: Memory) -> Stage:
         return lzma.LZMADecompressor(format_, limit, filters)
 
     try:
-        lzma.LZMACompressor(**settings)
+        _try_lzma(json.dumps(settings))
         start()
     except (lzma.LZMAError, ValueError, TypeError) as error:
         raise MetadataError(f"codec {spec.name!r}: {error}; configuration {settings}") from error

@@ -20,7 +20,7 @@ from azarr.engine._hierarchy import (
 )
 from azarr.engine._inventory import at_chunks, bytes_of, count_stored, digest, stored_bytes
 from azarr.engine._migration import migrate_v1, migrate_v2
-from azarr.engine._read import decoded_bytes, read, reading
+from azarr.engine._read import decoded_bytes, reading
 from azarr.engine._reading import Reading, read_together
 from azarr.engine._resize import change_array
 from azarr.engine._run import Operation, run, run_async
@@ -67,7 +67,6 @@ __all__ = [
     "open_consolidated",
     "open_node",
     "open_nodes",
-    "read",
     "read_together",
     "reading",
     "run",

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import anyio
@@ -16,8 +17,9 @@ import anyio.to_thread
 from azarr import config
 from azarr.engine._adapters import async_store
 from azarr.engine._blocking import BlockingRuntime
-from azarr.engine._permits import Waiter
+from azarr.engine._permit import Permit
 from azarr.engine._process import process
+from azarr.engine._requests import Requests
 from azarr.engine._runtime import SCAN_KEYS, Children, Keys, Ranges, Work
 from azarr.stores import AsyncStore, Store
 from azarr.typing import Buffer, ByteRange, Generation
@@ -32,94 +34,56 @@ _compute_limiter: anyio.lowlevel.RunVar[anyio.CapacityLimiter] = anyio.lowlevel.
 )
 
 
-class Permit:
-    """Holds one permit of a name; waiting for it suspends only the calling task."""
-
-    __slots__ = ("_capacity", "_name")
-
-    def __init__(self, name: tuple[str, ...], capacity: int = 1) -> None:
-        self._name = name
-        self._capacity = capacity
-
-    async def __aenter__(self) -> None:
-        permits = process().permits
-        if permits.try_acquire(self._name, self._capacity):
-            return
-        handed_over = anyio.Event()
-        waiter = Waiter(setter(handed_over))
-        if permits.acquire_or_wait(self._name, self._capacity, waiter):
-            return
-        try:
-            await handed_over.wait()
-        except BaseException:
-            permits.abandon(self._name, waiter)
-            raise
-
-    async def __aexit__(self, *exc: object) -> None:
-        process().permits.release(self._name)
-
-
-def setter(event: anyio.Event) -> Callable[[], object]:
-    """Sets an event from any thread: the loops of asyncio and trio each have one safe way in."""
-    loop: Any = anyio.lowlevel.current_token().native_token
-    enter = getattr(loop, "call_soon_threadsafe", None) or loop.run_sync_soon
-    return lambda: enter(event.set)
-
-
 class AnyioRuntime:
     """Requests of an async store, as many at once as its origin's limit allows."""
 
-    __slots__ = ("_permit", "store")
+    __slots__ = ("_requests", "store")
 
     def __init__(self, store: AsyncStore) -> None:
         self.store = store
-        self._permit = Permit(("requests", store.origin), config.get().requests)
+        self._requests = Requests(store)
 
     async def get(self, key: str) -> Buffer | None:
-        async with self._permit:
-            return await self.store.get(key)
+        return await self._requests.send("get", key, partial(self.store.get, key))
 
     async def get_ranges_with_generation(
         self, key: str, ranges: Sequence[ByteRange], generation: Generation | None = None
     ) -> Ranges | None:
-        async with self._permit:
-            return await self.store.get_ranges_with_generation(key, ranges, generation)
+        call = partial(self.store.get_ranges_with_generation, key, ranges, generation)
+        return await self._requests.send("get_ranges_with_generation", key, call)
 
     async def get_with_generation(self, key: str) -> tuple[Buffer | None, Generation | None]:
-        async with self._permit:
-            return await self.store.get_with_generation(key)
+        call = partial(self.store.get_with_generation, key)
+        return await self._requests.send("get_with_generation", key, call)
 
     async def set(self, key: str, value: Buffer) -> None:
-        async with self._permit:
-            await self.store.set(key, value)
+        await self._requests.send("set", key, partial(self.store.set, key, value))
 
     async def set_if(self, key: str, value: Buffer, generation: Generation | None) -> Generation:
-        async with self._permit:
-            return await self.store.set_if(key, value, generation)
+        return await self._requests.set_if(key, value, generation)
 
     async def delete(self, key: str) -> None:
-        async with self._permit:
-            await self.store.delete(key)
+        await self._requests.send("delete", key, partial(self.store.delete, key))
 
     async def delete_if(self, key: str, generation: Generation) -> None:
-        async with self._permit:
-            await self.store.delete_if(key, generation)
+        await self._requests.delete_if(key, generation)
 
     async def delete_prefix(self, prefix: str) -> None:
-        async with self._permit:
-            await self.store.delete_prefix(prefix)
+        call = partial(self.store.delete_prefix, prefix)
+        await self._requests.send("delete_prefix", prefix, call)
 
     async def list(self, prefix: str) -> Keys:
-        async with self._permit:
+        async def listed() -> Keys:
             return [key async for key in self.store.list(prefix)]
 
+        return await self._requests.send("list", prefix, listed)
+
     async def list_children(self, prefix: str) -> Children:
-        async with self._permit:
-            return await self.store.list_children(prefix)
+        call = partial(self.store.list_children, prefix)
+        return await self._requests.send("list_children", prefix, call)
 
     async def size(self, key: str) -> int | None:
-        async with self._permit:
-            return await self.store.size(key)
+        return await self._requests.send("size", key, partial(self.store.size, key))
 
     async def scan(self, prefix: str) -> AsyncGenerator[Keys, None]:
         batch: Keys = []

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import atexit
 import os
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from threading import Lock, Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from azarr.engine._lru import LruCache
+from azarr.engine._observers import Observer
+from azarr.engine._origin import Origin
 from azarr.engine._permits import Permits
 
 if TYPE_CHECKING:
@@ -29,6 +33,8 @@ class Process:
     def __init__(self) -> None:
         self.permits = Permits()
         self.shard_indexes = LruCache(SHARD_INDEX_BYTES)
+        self.origins: dict[str, Origin] = {}
+        self.observers: tuple[Observer, ...] = ()
         self._mutex = Lock()
         self._pool: ThreadPoolExecutor | None = None
         self._portal: BlockingPortal | None = None
@@ -42,6 +48,11 @@ class Process:
             if hasattr(os, "sched_getaffinity")
             else os.cpu_count() or 1
         )
+
+    def origin(self, name: str) -> Origin:
+        """What is known about a store origin."""
+        origin = self.origins.get(name)
+        return self.origins.setdefault(name, Origin()) if origin is None else origin
 
     def pool(self) -> ThreadPoolExecutor:
         """Threads that help the calling thread with decoding and encoding."""
@@ -92,9 +103,30 @@ def process() -> Process:
     return _current
 
 
+def stats() -> dict[str, dict[str, Any]]:
+    """What this process has asked of remote stores, per origin, since it started.
+
+    Requests, failures, retries, hedges, answers that asked for fewer requests ("throttled"), the
+    most requests in flight and those now, and the limit that the origin's answers have led to.
+    """
+    return {name: origin.statistics() for name, origin in _current.origins.items()}
+
+
+@contextmanager
+def observing(observer: Observer) -> Iterator[Observer]:
+    """Tell an observer about all requests of this process to remote stores, in a `with` block."""
+    _current.observers = (*_current.observers, observer)
+    try:
+        yield observer
+    finally:
+        _current.observers = tuple(each for each in _current.observers if each is not observer)
+
+
 def _start_afresh() -> None:
     global _current
+    observers = _current.observers
     _current = Process()
+    _current.observers = observers
 
 
 def _close() -> None:

@@ -18,13 +18,6 @@ from azarr.plan import Plan, Step
 from azarr.typing import NDArray
 
 
-async def read(
-    runtime: Runtime, array: ArrayState, plan: Plan, out: NDArray, fields: FieldNames
-) -> None:
-    """Fill `out`, of the plan's shape, from the array's chunks; see `reading`."""
-    await reading(runtime, array, plan, out, fields).carry_out(runtime)
-
-
 def reading(
     runtime: Runtime, array: ArrayState, plan: Plan, out: NDArray, fields: FieldNames
 ) -> Reading:

@@ -1,7 +1,7 @@
 """Reading parts of large Blosc chunks: the header, then only the blocks that a selection needs.
 
-Asked for with `partial_decompress=True`: it takes one more round trip, so it pays where few bytes of
-large chunks are needed. What would not read less is read whole.
+Asked for with `partial_decompress=True`: it takes one more round trip, so it pays where few bytes
+of large chunks are needed. What would not read less is read whole.
 """
 
 from __future__ import annotations

@@ -186,7 +186,7 @@ class PortalCall(Generic[T]):
         """Wait for the result on another event loop. Being cancelled cancels it, as does Ctrl-C."""
         import anyio
 
-        from azarr.engine._anyio import setter
+        from azarr.engine._permit import setter
 
         ended = anyio.Event()
         self._wake = setter(ended)

@@ -47,8 +47,8 @@ def _fancy_selection(items: tuple[Any, ...], shape: Shape) -> Selection:
     if len(arrays) == 1 and arrays[0].ndim == 1 and not any(_is_integer(item) for item in items):
         return orthogonal_selection(items, shape)
     raise SelectionError(
-        f"unsupported mixture of indices {brief(items)}: use oindex to select along each axis on its "
-        f"own, or vindex to select single points with one integer array per dimension"
+        f"unsupported mixture of indices {brief(items)}: use oindex to select along each axis on "
+        f"its own, or vindex to select single points with one integer array per dimension"
     )
 
 

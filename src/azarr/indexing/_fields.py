@@ -11,11 +11,11 @@ from numpy.lib.recfunctions import repack_fields
 from azarr.errors import SelectionError
 
 FieldNames: TypeAlias = str | list[str] | None
-"""One field (the result has its dtype), several (the result is structured), or None: whole elements."""
+"""One field (the result has its dtype), several (it is structured), or None: whole elements."""
 
 
 def split_fields(selection: Any) -> tuple[FieldNames, Any]:
-    """Separate field names from indices: `('f', slice(2))` -> `('f', slice(2))`, `'f'` -> `('f', ())`."""
+    """Separate field names from indices: `('f', slice(2))` stays, `'f'` -> `('f', ())`."""
     if type(selection) is not tuple:
         return (selection, ()) if isinstance(selection, str) else (None, selection)
     names = [item for item in selection if isinstance(item, str)]

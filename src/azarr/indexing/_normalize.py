@@ -1,4 +1,4 @@
-"""One function per kind of selection: what the user wrote and the array's shape in, a `Selection` out.
+"""One function per kind of selection: what the user wrote and a shape in, a `Selection` out.
 
 NumPy is the oracle for every rule, except where zarr 2 is narrower (no negative steps, no newaxis)
 or where the kind itself differs (orthogonal and block selections, NumPy NEP 21).
@@ -205,7 +205,8 @@ def _index_array(item: Any, length: int, axis: int) -> NDArray:
     array = np.asarray(item)
     if array.ndim != 1:
         raise SelectionError(
-            f"an orthogonal selection needs 1-D arrays, not one of shape {array.shape} (axis {axis})"
+            f"an orthogonal selection needs 1-D arrays, not one of shape {array.shape} "
+            f"(axis {axis})"
         )
     if array.dtype == np.bool_:
         if len(array) != length:

@@ -7,6 +7,7 @@ codecs.
 
 from azarr.model._spelling_n5 import BLOCK as N5_BLOCK
 from azarr.model._spelling_n5 import COMPRESSIONS as N5_COMPRESSIONS
+from azarr.model._spelling_n5 import RAW as N5_RAW
 from azarr.model._spelling_v3 import spelled
 from azarr.model.chunk_grids import ChunkGrid, RegularGrid
 from azarr.model.chunk_keys import ChunkKeyEncoding
@@ -36,6 +37,7 @@ __all__ = [
     "METADATA_KEY",
     "N5_BLOCK",
     "N5_COMPRESSIONS",
+    "N5_RAW",
     "OBJECT_CODECS",
     "V1_DOCUMENTS",
     "ArrayMetadata",

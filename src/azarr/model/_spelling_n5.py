@@ -21,6 +21,9 @@ PREFIX = "n5."
 BLOCK = CodecSpec("n5_block")
 """The serializer of every N5 array: block header and big-endian elements. No document names it."""
 
+RAW = PREFIX + "raw"
+"""What N5 calls no compression, which is no codec."""
+
 _NUMBERS = ("uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64")
 _DATA_TYPES: dict[str, DataType] = {
     **{name: DataType.of(name) for name in (*_NUMBERS, "float32", "float64")},

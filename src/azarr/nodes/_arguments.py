@@ -12,7 +12,14 @@ import numpy as np
 
 from azarr.codecs import compile_pipeline, default_codecs, sharding_spec, spec_of
 from azarr.errors import MetadataError, UsageError
-from azarr.model import ArrayMetadata, ChunkKeyEncoding, CodecSpec, DataType, RegularGrid
+from azarr.model import (
+    N5_RAW,
+    ArrayMetadata,
+    ChunkKeyEncoding,
+    CodecSpec,
+    DataType,
+    RegularGrid,
+)
 from azarr.nodes._shard_arguments import shard_arguments
 from azarr.typing import JSON, Shape, ZarrFormat
 
@@ -191,7 +198,8 @@ def _specs(
     if codecs is None:
         return ()
     many = codecs if isinstance(codecs, (list, tuple)) else (codecs,)
-    return tuple(spec_of(codec, zarr_format, data_type) for codec in many)
+    specs = (spec_of(codec, zarr_format, data_type) for codec in many)
+    return tuple(spec for spec in specs if spec.name != N5_RAW)
 
 
 def _merged_filters(

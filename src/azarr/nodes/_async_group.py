@@ -146,6 +146,12 @@ class AsyncGroup(AsyncGroupContents):
         opened = await run_async(operations.open_group(at, "w" if overwrite else "a"))
         return AsyncGroup._of(opened)  # type: ignore[no-any-return]
 
+    async def __aenter__(self) -> AsyncGroup:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await run_async(operations.close(self._held))
+
 
 Group._twin = AsyncGroup
 

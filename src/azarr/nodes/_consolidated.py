@@ -41,7 +41,7 @@ def consolidate_metadata(
 
     Example:
         >>> import azarr
-        >>> store = azarr.storage.MemoryStore()
+        >>> store = {}
         >>> root = azarr.create_group(store)
         >>> array = root.create_array("a/b", shape=(3,), dtype="i2")
         >>> root = azarr.consolidate_metadata(store)

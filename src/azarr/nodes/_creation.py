@@ -39,6 +39,9 @@ def create_array(
     write_empty_chunks: bool | None = None,
     object_codec: Any = None,
     storage_options: dict[str, Any] | None = None,
+    chunk_store: Any = None,
+    synchronizer: Any = None,
+    meta_array: Any = None,
 ) -> Operation[ArrayState]:
     """Create an array.
 
@@ -68,6 +71,9 @@ def create_array(
         write_empty_chunks: store chunks of nothing but the fill value; left out: as configured.
         object_codec: how elements of an object array become bytes (v2).
         storage_options: options for the client of a URL.
+        chunk_store: where the chunks are, if not in `store`.
+        synchronizer: locks that writes take beyond those they always take.
+        meta_array: an instance of the kind of array that reads return.
 
     Raises:
         ContainsArrayError, ContainsGroupError: there is something already.
@@ -84,6 +90,9 @@ def create_array(
         zarr_format=zarr_format,
         write_empty_chunks=write_empty_chunks,
         storage_options=storage_options,
+        chunk_store=chunk_store,
+        synchronizer=synchronizer,
+        meta_array=meta_array,
     )
     arguments = ArrayArguments(
         shape=shape,

@@ -161,8 +161,7 @@ class Group(GroupContents, MutableMapping[str, Any]):
         return self
 
     def __exit__(self, *exc: object) -> None:
-        if hasattr(self.store, "close"):
-            self.store.close()
+        run(operations.close(self._held))
 
 
 def blocking_node(state: ArrayState | GroupState) -> Array | Group:

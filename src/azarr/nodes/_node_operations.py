@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from inspect import isawaitable
 from typing import Any
 
 import numpy as np
@@ -336,13 +337,18 @@ def get_child(group: GroupState, path: str) -> Operation[ArrayState | GroupState
 
 
 def contains_child(group: GroupState, path: str) -> Operation[bool]:
-    """Whether there is a node under a group."""
-    at = child_place(group, path)
+    """Whether there is a node under a group; at what is no path, there is none."""
+    try:
+        at = child_place(group, path)
+    except UsageError:
+        at = None
 
     async def body(runtime: Runtime) -> bool:
+        if at is None:
+            return False
         return await open_node(runtime, at.path, at.zarr_format) is not None
 
-    return Operation(at.store, body)
+    return Operation(group.store, body)
 
 
 def list_children(group: GroupState) -> Operation[dict[str, ArrayState | GroupState]]:
@@ -367,6 +373,18 @@ def delete_child(group: GroupState, path: str) -> Operation[None]:
             await runtime.beside(at.chunk_store).delete_prefix(at.path)
 
     return Operation(at.store, body, beside=at.chunk_store)
+
+
+def close(group: GroupState) -> Operation[None]:
+    """Close the stores of a group."""
+
+    async def body(runtime: Runtime) -> None:
+        for store in {id(each): each for each in (group.store, group.chunk_store)}.values():
+            closing = store.close() if hasattr(store, "close") else None
+            if isawaitable(closing):
+                await closing
+
+    return Operation(group.store, body, beside=group.chunk_store)
 
 
 def change_attributes(node: NodeState, change: Any) -> Operation[Metadata]:

@@ -1,7 +1,7 @@
 """One axis of a selection against one axis of the chunk grid: a table with a row per chunk.
 
-The mathematics: chunk i of an axis with chunk length c holds the elements [i*c, (i+1)*c). A row says
-which of them are selected, and where they go along the same axis of the result.
+The mathematics: chunk i of an axis with chunk length c holds the elements [i*c, (i+1)*c). A row
+says which of them are selected, and where they go along the same axis of the result.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ class Plan(Protocol):
         """One step per chunk; `prefix` ("" or "path/") goes before each chunk key."""
 
     def inner(self, selection: Any, shape: Shape, chunk_shape: Shape) -> Plan:
-        """The plan of one step's chunk selection inside its chunk, of `shape`, divided once more."""
+        """The plan of one step's chunk selection in its chunk, of `shape`, divided once more."""
 
 
 def plan_selection(selection: Selection, shape: Shape, grid: RegularGrid) -> Plan:

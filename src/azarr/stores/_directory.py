@@ -47,12 +47,22 @@ if sys.platform == "win32":
             with suppress(OSError):
                 msvcrt.locking(fd, msvcrt.LK_LOCK, 1)
                 return
+
+    def unlock_descriptor(fd: int) -> None:
+        """Give the lock up."""
+        os.lseek(fd, 0, os.SEEK_SET)
+        msvcrt.locking(fd, msvcrt.LK_UNLCK, 1)
+
 else:
     import fcntl
 
     def lock_descriptor(fd: int) -> None:
         """Wait for the exclusive lock of an open file."""
         fcntl.flock(fd, fcntl.LOCK_EX)
+
+    def unlock_descriptor(fd: int) -> None:
+        """Give the lock up. Closing alone would not: a forked child may have the file open too."""
+        fcntl.flock(fd, fcntl.LOCK_UN)
 
 
 class Directory:
@@ -63,10 +73,11 @@ class Directory:
     `FileNotFoundError`.
     """
 
-    __slots__ = ("_base", "_fd", "_lock_fd")
+    __slots__ = ("_base", "_fd", "_lock_fd", "_locked")
 
     def __init__(self, path: str) -> None:
         self._lock_fd: int | None = None
+        self._locked: int | None = None
         if _HAS_DIRECTORY_FD:
             self._fd: int | None = os.open(path, _OPEN_DIRECTORY)
             self._base = ""
@@ -119,6 +130,7 @@ class Directory:
         if self._fd is not None:
             try:
                 lock_descriptor(self._fd)
+                self._locked = self._fd
                 return
             except OSError as error:
                 if error.errno not in _CANNOT_LOCK:
@@ -126,6 +138,7 @@ class Directory:
         path = self._base + LOCK_FILE
         self._lock_fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o666, dir_fd=self._fd)
         lock_descriptor(self._lock_fd)
+        self._locked = self._lock_fd
 
     def generation(self, name: str) -> FileGeneration | None:
         """The generation of the file `name`, None if there is no file of that name."""
@@ -157,6 +170,9 @@ class Directory:
 
     def close(self) -> None:
         """Unlock and close the directory."""
+        if self._locked is not None:
+            with suppress(OSError):  # the lock ends with the process at the latest
+                unlock_descriptor(self._locked)
         for fd in (self._lock_fd, self._fd):
             if fd is not None:
                 os.close(fd)

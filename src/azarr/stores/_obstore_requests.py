@@ -19,6 +19,7 @@ from azarr.stores._remote import (
     failure_of_status,
     failure_of_text,
 )
+from azarr.stores._values import cut_ranges
 from azarr.typing import Buffer, Generation
 
 Keys: TypeAlias = list[str]
@@ -114,7 +115,10 @@ class ObstoreRequests:
             options["range"] = {"offset": start}
         if generation is not None and self._tag == "e_tag":
             options["if_match"] = generation
-        found = await self._ask.get_async(self._client, key, options=cast(Any, options))
+        try:
+            found = await self._ask.get_async(self._client, key, options=cast(Any, options))
+        except self._ask.exceptions.NotSupportedError:  # an HTTP server without ranges
+            return Part(cut_ranges(await self.get(key), [(start, stop)], key)[0])
         data = memoryview(await found.bytes_async())
         return Part(data, cast(Any, found.meta).get(self._tag))
 

@@ -144,7 +144,9 @@ class _System:
         if self.protocol == "file":
             return f"file://{self.path}"
         if "::" in self.url:
-            return "::".join(place_of(part) for part in self.url.split("::"))
+            return "::".join(
+                place_of(part) if "://" in part else part for part in self.url.split("::")
+            )
         where = f"{self.protocol}://{self.path.lstrip('/')}"
         if self.given is not None and self.protocol != "memory":
             return f"fsspec+{where}?id={id(self.given):x}"

@@ -6,7 +6,9 @@ event loops.
 
 from __future__ import annotations
 
+import atexit
 import os
+import time
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -18,6 +20,19 @@ from azarr.stores._remote import RemoteStore, Requests, place_of
 # The process whose fork would copy a tokio runtime without its threads: what is asked of the copy is
 # never answered (https://github.com/tokio-rs/tokio/issues/4301).
 _started_in: int | None = None
+
+EXIT_SECONDS = 0.02
+"""A thread of obstore that is still letting go of its last result when the interpreter shuts down
+aborts the process: 3 of 60 short scripts did (PyO3/pyo3-async-runtimes issue 40 has no better way)."""
+
+
+def _let_threads_finish() -> None:
+    if _started_in == os.getpid():
+        time.sleep(EXIT_SECONDS)
+
+
+# Handlers run in reverse: this one, of an early import, after the one that ends azarr's event loop.
+atexit.register(_let_threads_finish)
 
 
 class ObstoreStore(RemoteStore):

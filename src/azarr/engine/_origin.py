@@ -1,0 +1,41 @@
+"""What a process knows about one store origin: its limit, its budgets, and what has been counted."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from azarr import config
+from azarr.engine._limit import AdaptiveLimit, Budget, Latencies
+
+HEDGES_PER_REQUEST = 0.05
+"""The extra load that hedging may cause."""
+
+
+@dataclass(slots=True)
+class Counts:
+    """What has been done with an origin since the process started."""
+
+    requests: int = 0
+    failures: int = 0
+    retries: int = 0
+    throttled: int = 0
+    hedges: int = 0
+    most_in_flight: int = 0
+
+
+class Origin:
+    """The shared state of all runtimes of one store origin."""
+
+    def __init__(self) -> None:
+        settings = config.get()
+        self.limit = AdaptiveLimit(settings.requests)
+        self.retries = Budget(settings.retry.budget)
+        self.hedges = Budget(HEDGES_PER_REQUEST, burst=10.0)
+        self.latencies = Latencies()
+        self.counts = Counts()
+        self.in_flight = 0
+
+    def statistics(self) -> dict[str, Any]:
+        """Counts, and the limit as it is now."""
+        return {**asdict(self.counts), "in_flight": self.in_flight, "limit": self.limit.value}

@@ -1,0 +1,46 @@
+"""A permit of the process, held by a task: waiting for it suspends only that task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+
+from azarr.engine._permits import Waiter
+from azarr.engine._process import process
+
+
+class Permit:
+    """Holds one permit of a name; waiting for it suspends only the calling task."""
+
+    __slots__ = ("_capacity", "_name")
+
+    def __init__(self, name: tuple[str, ...], capacity: int = 1) -> None:
+        self._name = name
+        self._capacity = capacity
+
+    async def __aenter__(self) -> None:
+        permits = process().permits
+        if permits.try_acquire(self._name, self._capacity):
+            return
+        handed_over = anyio.Event()
+        waiter = Waiter(setter(handed_over))
+        if permits.acquire_or_wait(self._name, self._capacity, waiter):
+            return
+        try:
+            await handed_over.wait()
+        except BaseException:
+            permits.abandon(self._name, waiter)
+            raise
+
+    async def __aexit__(self, *exc: object) -> None:
+        process().permits.release(self._name)
+
+
+def setter(event: anyio.Event) -> Callable[[], object]:
+    """Sets an event from any thread: the loops of asyncio and trio each have one safe way in."""
+    loop: Any = anyio.lowlevel.current_token().native_token
+    enter = getattr(loop, "call_soon_threadsafe", None) or loop.run_sync_soon
+    return lambda: enter(event.set)

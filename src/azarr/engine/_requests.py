@@ -1,0 +1,177 @@
+"""One request to a remote store: under the origin's limit, retried, hedged, observed.
+
+What is sent and how often is decided here; how a task waits is the runtime's. A conditional write
+whose answer was lost is resolved by reading back, never guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from random import random
+from time import monotonic
+from typing import TypeVar
+
+import anyio
+
+from azarr import config
+from azarr.config import RetryPolicy
+from azarr.engine._observers import Request
+from azarr.engine._permit import Permit
+from azarr.engine._process import process
+from azarr.errors import ConflictError, StoreError
+from azarr.stores import AsyncStore
+from azarr.typing import Buffer, Generation
+
+T = TypeVar("T")
+
+READS = frozenset({"get", "get_ranges_with_generation", "get_with_generation"})
+
+
+class Requests:
+    """Sends requests to one store."""
+
+    def __init__(self, store: AsyncStore) -> None:
+        self._store = store
+        self._origin = process().origin(store.origin)
+        self._policy: RetryPolicy = config.get().retry
+
+    async def send(self, kind: str, key: str, call: Callable[[], Awaitable[T]]) -> T:
+        """The answer to a request, sent again while it fails in ways that may pass.
+
+        Raises:
+            StoreError: it failed for good, or as often as the policy allows.
+        """
+        request = Request(kind, self._store, key)
+        hedge = self._policy.hedge and kind in READS
+        attempt = 1
+        while True:
+            try:
+                return await (self._hedged if hedge else self._once)(request, call)
+            except StoreError as error:
+                if not self._may_retry(error, attempt):
+                    raise
+                delay = self._policy.delay(attempt, random(), error.retry_after)
+                self._origin.counts.retries += 1
+                for observer in process().observers:
+                    observer.retried(request, attempt, delay, error)
+            attempt += 1
+            await anyio.sleep(delay)
+
+    async def set_if(self, key: str, value: Buffer, generation: Generation | None) -> Generation:
+        """A conditional write; after a lost answer the value is read to see whether it arrived."""
+        lost = False
+
+        async def put() -> Generation:
+            nonlocal lost
+            if lost:
+                found, now = await self._store.get_with_generation(key)
+                if found is not None and bytes(found) == bytes(value):
+                    return now
+            try:
+                return await self._store.set_if(key, value, generation)
+            except ConflictError:
+                if lost:  # perhaps with our own first request, which arrived late
+                    found, now = await self._store.get_with_generation(key)
+                    if found is not None and bytes(found) == bytes(value):
+                        return now
+                raise
+            except StoreError as error:
+                lost = lost or error.transient
+                raise
+
+        return await self.send("set_if", key, put)
+
+    async def delete_if(self, key: str, generation: Generation) -> None:
+        """A conditional delete; after a lost answer, that nothing is there means it was done."""
+        lost = False
+
+        async def delete() -> None:
+            nonlocal lost
+            try:
+                await self._store.delete_if(key, generation)
+            except ConflictError:
+                if lost and await self._store.get(key) is None:
+                    return
+                raise
+            except StoreError as error:
+                lost = lost or error.transient
+                raise
+
+        await self.send("delete_if", key, delete)
+
+    def _may_retry(self, error: StoreError, attempt: int) -> bool:
+        more = attempt < self._policy.attempts
+        return error.transient and more and self._origin.retries.spend()
+
+    async def _once(self, request: Request, call: Callable[[], Awaitable[T]]) -> T:
+        origin, observers = self._origin, process().observers
+        async with Permit(("requests", self._store.origin), origin.limit.value):
+            origin.in_flight += 1
+            counts = origin.counts
+            counts.requests += 1
+            counts.most_in_flight = max(counts.most_in_flight, origin.in_flight)
+            origin.retries.earn()
+            for observer in observers:
+                observer.started(request)
+            start = monotonic()
+            failure: Exception | None = None
+            try:
+                return await call()
+            except Exception as error:
+                failure = error
+                self._failed(error)
+                raise
+            finally:
+                seconds = monotonic() - start
+                if failure is None:
+                    origin.limit.answered(seconds, origin.in_flight)
+                    if request.kind in READS:
+                        origin.latencies.add(seconds)
+                origin.in_flight -= 1
+                for observer in observers:
+                    observer.finished(request, seconds, failure)
+
+    def _failed(self, error: Exception) -> None:
+        counts = self._origin.counts
+        counts.failures += 1
+        if isinstance(error, StoreError) and error.throttled:
+            counts.throttled += 1
+            self._origin.limit.throttled(monotonic())
+
+    async def _hedged(self, request: Request, call: Callable[[], Awaitable[T]]) -> T:
+        """The first of two answers; the second request is sent only if the first takes long."""
+        origin = self._origin
+        origin.hedges.earn()
+        patience = origin.latencies.p95
+        if patience == float("inf"):
+            return await self._once(request, call)
+        outcomes: list[T] = []
+        failures: list[Exception] = []
+        running = 1
+
+        async def attempt() -> None:
+            nonlocal running
+            try:
+                outcomes.append(await self._once(request, call))
+                group.cancel_scope.cancel()
+            except Exception as error:
+                failures.append(error)
+            running -= 1
+            if not running:
+                group.cancel_scope.cancel()
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(attempt)
+            await anyio.sleep(patience)
+            if not outcomes and running and origin.hedges.spend():
+                running += 1
+                origin.counts.hedges += 1
+                for observer in process().observers:
+                    observer.hedged(request)
+                group.start_soon(attempt)
+            else:
+                await anyio.sleep_forever()
+        if outcomes:
+            return outcomes[0]
+        raise failures[0]
+
