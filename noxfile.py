@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import nox
@@ -16,6 +17,7 @@ nox.options.error_on_missing_interpreters = False
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 LOWEST = "constraints/lowest.txt"
+ZARR2 = ["zarr==2.17.*", "numcodecs<0.16", "numpy<2", "fsspec"]
 OTHER_PYTHONS = ["3.12", "3.13"]
 
 
@@ -40,6 +42,18 @@ def tests_all(session: nox.Session) -> None:
 def tests_lowest(session: nox.Session) -> None:
     """Run the tests on the oldest supported release of every dependency."""
     run_tests(session, "--constraint", LOWEST)
+
+
+@nox.session
+def agreement_zarr2(session: nox.Session) -> None:
+    """Run the tests against zarr-python 2, which is installed into an environment of its own."""
+    session.install(".", *group("tests"))
+    folder = Path(session.create_tmp()) / "zarr2"
+    session.run("python", "-m", "venv", "--clear", str(folder))
+    python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
+    session.run(str(python), "-m", "pip", "install", *ZARR2, external=True)
+    session.env["AZARR_ZARR2_PYTHON"] = str(python)
+    session.run("python", "-m", "pytest", "tests/n5", *session.posargs)
 
 
 def run_tests(session: nox.Session, *pip_options: str) -> None:

@@ -7,7 +7,15 @@ from functools import wraps
 from typing import Any, ParamSpec
 
 from azarr.engine import ArrayState, GroupState, Operation, run, run_all
-from azarr.nodes import Array, Group, ManyReads, blocking_node, consolidated, creation, group_creation
+from azarr.nodes import (
+    Array,
+    Group,
+    ManyReads,
+    blocking_node,
+    consolidated,
+    creation,
+    group_creation,
+)
 
 P = ParamSpec("P")
 

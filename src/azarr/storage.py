@@ -43,9 +43,7 @@ def init_array(
     run(operations.init_array(store, shape, chunks, fill_value=fill_value, **kwargs))
 
 
-def init_group(
-    store: Any, overwrite: bool = False, path: str | None = None, **kwargs: Any
-) -> None:
+def init_group(store: Any, overwrite: bool = False, path: str | None = None, **kwargs: Any) -> None:
     """Write the metadata of a new group; further arguments are those of `azarr.create_group`."""
     run(operations.init_group(store, overwrite, path, **kwargs))
 

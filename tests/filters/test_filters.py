@@ -166,3 +166,16 @@ def test_data_types_that_are_not_there_are_refused_by_name(name: str) -> None:
     store["zarr.json"] = bytes(store["zarr.json"]).replace(b'"int32"', b'"%s"' % name.encode())
     with pytest.raises(azarr.errors.UnknownDataTypeError, match=re.escape(repr(name))):
         azarr.open_array(store)
+
+
+@pytest.mark.parametrize(("name", "dtype"), [("complex_float32", "c8"), ("complex_float64", "c16")])
+def test_registered_names_of_complex_numbers_are_read_and_kept(name: str, dtype: str) -> None:
+    store = azarr.storage.MemoryStore()
+    array = azarr.create_array(store, shape=(4,), dtype=dtype, fill_value=1 + 2j)
+    core = str(np.dtype(dtype)).encode()
+    store["zarr.json"] = bytes(store["zarr.json"]).replace(core, name.encode())
+    array = azarr.open_array(store)
+    array[1] = 3j
+    array.attrs["a"] = 1
+    assert name.encode() in store["zarr.json"]
+    assert array[:2].tolist() == [1 + 2j, 3j]

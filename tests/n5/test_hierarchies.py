@@ -20,7 +20,7 @@ from azarr.errors import (
     NodeNotFoundError,
     UsageError,
 )
-from azarr.storage import LocalStore, MemoryStore, N5Store
+from azarr.storage import LocalStore, MemoryStore, N5FSStore, N5Store
 
 
 def document(container: Path, path: str = "") -> dict[str, Any]:
@@ -71,6 +71,15 @@ def test_the_documented_store_works_as_documented(tmp_path: Path) -> None:
     assert azarr.open_array(store, path="foo/bar", mode="r")[9, 9] == 42
     with pytest.raises(UsageError, match="dimension_separator"):
         N5Store(tmp_path, dimension_separator=".")
+
+
+def test_the_documented_store_over_fsspec_works_as_documented(tmp_path: Path) -> None:
+    store = N5FSStore(str(tmp_path / "group"), auto_mkdir=True)
+    root = azarr.group(store=store, overwrite=True)
+    bar = root.create_group("foo").create_array("bar", shape=(5, 5), chunks=(2, 2), dtype="f8")
+    bar[...] = 42
+    assert azarr.open_array(N5Store(tmp_path / "group"), path="foo/bar", mode="r")[4, 4] == 42
+    assert sorted(root) == ["foo"]
 
 
 @pytest.mark.anyio

@@ -14,8 +14,9 @@ import pytest
 
 pytest.register_assert_rewrite("azarr.testing")
 
-from azarr.stores import LocalStore  # noqa: E402 - after the hook that it would escape
 from benchmarks.s3_server import S3Server  # noqa: E402
+
+from azarr.stores import LocalStore  # noqa: E402 - after the hook that it would escape
 
 _buckets = count()
 

@@ -39,9 +39,7 @@ class S3Conformance(AsyncStoreConformance):
     ) -> None:
         await super().test_a_conditional_write_after_another_write_conflicts(store, value)
 
-    async def test_a_value_written_again_after_a_delete_is_another(
-        self, store: AsyncStore
-    ) -> None:
+    async def test_a_value_written_again_after_a_delete_is_another(self, store: AsyncStore) -> None:
         """An ETag is of the bytes. To replace the same bytes by others loses nobody's update."""
         need_generations(store)
         generation = await store.set_if("a", b"same", None)

@@ -1,4 +1,4 @@
-"""Whole arrays in a bucket: every way of calling, processes, forks, and exact numbers of requests."""
+"""Whole arrays in a bucket: every way of calling, processes, forks, exact counts of requests."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 import anyio
 import numpy as np
 import pytest
+from benchmarks.s3_server import Conditions, S3Server
+from tests.stores.s3_cases import options
 
 import azarr
 import azarr.aio
 from azarr.errors import ConflictError, StoreError
-from azarr.stores import FSStore, FsspecStore, ObstoreStore, make_store
-from benchmarks.s3_server import Conditions, S3Server
-from tests.stores.s3_cases import options
+from azarr.stores import FsspecStore, FSStore, ObstoreStore, make_store
 
 VALUES = np.arange(64 * 64, dtype="i4").reshape(64, 64)
 
@@ -54,9 +54,7 @@ def test_an_array_is_written_and_read_by_blocking_calls(make: MakeStore, zarr_fo
 @pytest.mark.parametrize("loop", ["asyncio", "trio"])
 def test_an_array_is_written_and_read_by_awaited_calls(make: MakeStore, loop: str) -> None:
     async def main() -> None:
-        array = await azarr.aio.create_array(
-            make(), shape=(64, 64), chunks=(16, 16), dtype="i4"
-        )
+        array = await azarr.aio.create_array(make(), shape=(64, 64), chunks=(16, 16), dtype="i4")
         await array.setitem(..., VALUES)
         again = await azarr.aio.open(make(), mode="r")
         np.testing.assert_array_equal(await again.getitem(...), VALUES)
@@ -161,9 +159,7 @@ def test_listings_and_deletions_go_on_beyond_a_page(make: MakeStore, s3_server: 
 def test_a_store_without_conditional_writes_sends_none(
     make: MakeStore, s3_server: S3Server
 ) -> None:
-    array = azarr.create_array(
-        make(conditional=False), shape=(64, 64), chunks=(32, 32), dtype="i4"
-    )
+    array = azarr.create_array(make(conditional=False), shape=(64, 64), chunks=(32, 32), dtype="i4")
     array[0, 0] = 5
     array.attrs["a"] = 1
     assert s3_server.log.counts["PUT if"] == 0

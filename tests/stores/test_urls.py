@@ -15,20 +15,20 @@ from typing import Any
 import anyio
 import numpy as np
 import pytest
+from benchmarks.s3_server import S3Server
+from tests.stores.s3_cases import SECRET, options
 
 import azarr
 from azarr.errors import NotFoundError, ReadOnlyError, ShortReadError, UsageError
 from azarr.stores import (
     AsyncStore,
     BlockingStore,
-    FSStore,
     FsspecStore,
+    FSStore,
     LocalStore,
     ObstoreStore,
     make_store,
 )
-from benchmarks.s3_server import S3Server
-from tests.stores.s3_cases import SECRET, options
 
 HEAVY = ("aiohttp", "anyio", "asyncio", "boto3", "botocore", "fsspec", "obstore", "s3fs")
 
@@ -41,9 +41,15 @@ HEAVY = ("aiohttp", "anyio", "asyncio", "boto3", "botocore", "fsspec", "obstore"
     [
         ("s3://bucket/a", {}),
         ("s3://bucket/a", {"anon": True, "use_listings_cache": False}),
-        ("s3://bucket/a", {"key": "k", "secret": SECRET, "token": SECRET, "endpoint_url": "http://h"}),
+        (
+            "s3://bucket/a",
+            {"key": "k", "secret": SECRET, "token": SECRET, "endpoint_url": "http://h"},
+        ),
         ("s3a://bucket/a", {"client_kwargs": {"endpoint_url": "https://h", "region_name": "eu-x"}}),
-        ("s3://bucket", {"config_kwargs": {"connect_timeout": 3, "s3": {"addressing_style": "path"}}}),
+        (
+            "s3://bucket",
+            {"config_kwargs": {"connect_timeout": 3, "s3": {"addressing_style": "path"}}},
+        ),
         ("S3://bucket/a", {"requester_pays": True, "conditional": False}),
         ("gs://bucket/a", {"token": "anon"}),
         ("gcs://bucket/a", {}),
@@ -149,7 +155,9 @@ def test_nothing_heavy_is_imported_before_it_is_used() -> None:
         ObstoreStore("s3://bucket/a", {{"anon": True}})
         sys.stdout.write(" ".join(sorted(early | (sys.modules.keys() & {{"obstore", "fsspec"}}))))
     """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
     assert done.stdout == ""
 
 
@@ -291,3 +299,13 @@ def test_missing_is_what_the_store_says_and_no_other_error(tmp_path: Path) -> No
     assert store.get("d") is None
     assert store.get("none") is None
     assert FSStore(tmp_path.as_uri(), exceptions=(OSError,)).get("none") is None
+
+
+def test_normalized_keys_are_in_lower_case_in_every_request(s3_server: S3Server) -> None:
+    store = FSStore("s3://bucket/n", normalize_keys=True, **options(s3_server.url))
+    generation = store.set_if("A/B", b"value", None)
+    assert store.get_with_generation("a/B") == (b"value", generation)
+    assert store.get_ranges("A/b", [(-2, None)]) == [b"ue"]
+    assert (store.size("A/B"), store.list_children("A")) == (5, (["b"], []))
+    store.delete_if("A/B", generation)
+    assert list(store) == []

@@ -35,5 +35,5 @@ MIGRATE = Command(
     "write Zarr v3 metadata for a Zarr v2 hierarchy, in place",
     _add_arguments,
     _migrate,
-    "Chunks are neither read nor moved. Nothing is written if Zarr v3 cannot express a node.",
+    "Chunks are neither read nor moved.\nNothing is written if Zarr v3 cannot express a node.",
 )

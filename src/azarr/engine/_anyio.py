@@ -107,7 +107,9 @@ class AnyioRuntime:
     async def compute(self, function: Callable[..., T], *args: Any) -> T:
         return await anyio.to_thread.run_sync(function, *args, limiter=_compute_threads())
 
-    async def for_each(self, work: Work, steps: Iterator[Any], count: int, nbytes: int, grain: int = 0) -> None:
+    async def for_each(
+        self, work: Work, steps: Iterator[Any], count: int, nbytes: int, grain: int = 0
+    ) -> None:
         workers = workers_worth(count, nbytes)
         if workers <= 1:
             await work(steps)
@@ -144,7 +146,9 @@ class InlineRuntime(BlockingRuntime):
     async def sleep(self, seconds: float) -> None:
         await anyio.sleep(seconds)
 
-    async def for_each(self, work: Work, steps: Iterator[Any], count: int, nbytes: int, grain: int = 0) -> None:
+    async def for_each(
+        self, work: Work, steps: Iterator[Any], count: int, nbytes: int, grain: int = 0
+    ) -> None:
         await work(steps)
 
 

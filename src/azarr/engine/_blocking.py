@@ -106,8 +106,10 @@ class BlockingRuntime:
     async def compute(self, function: Callable[..., T], *args: Any) -> T:
         return function(*args)
 
-    async def for_each(self, work: Work, steps: Iterator[Any], count: int, nbytes: int, grain: int = 0) -> None:
-        threads = threads_worth(count, grain)
+    async def for_each(
+        self, work: Work, steps: Iterator[Any], count: int, nbytes: int, grain: int = 0
+    ) -> None:
+        threads = threads_worth(count, grain) if count > 1 else 1
         if threads > 1:
             _for_each_in_threads(work, steps, threads, self._stop)
         else:

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from azarr.engine._blocking import BlockingRuntime, drive
+from azarr.engine._failure import located_node
 from azarr.engine._hierarchy import (
     DOCUMENT_BYTES,
     Metadata,
@@ -45,6 +46,7 @@ from azarr.stores import (
 from azarr.typing import ZarrFormat
 
 
+@located_node
 async def open_consolidated(
     runtime: Runtime,
     path: str,

@@ -196,9 +196,7 @@ async def create_node(
 
 
 @located_node
-async def delete_node(
-    runtime: Runtime, path: str, zarr_format: ZarrFormat | None = None
-) -> bool:
+async def delete_node(runtime: Runtime, path: str, zarr_format: ZarrFormat | None = None) -> bool:
     """Delete a node and everything under it; False if there was none. Two round trips."""
     runtime = uncached(runtime)
     old = await open_node(runtime, path, zarr_format if is_container(zarr_format) else None)

@@ -93,7 +93,9 @@ class ChunkMerger:
         return self._fields is None
 
     def encoded(self, selection: Any, part: NDArray) -> Buffer | None:
-        if part.shape == self._stored_shape and part.dtype == self._dtype:
+        # A single element of an array of objects comes as the object itself.
+        is_array = isinstance(part, np.ndarray)
+        if is_array and part.shape == self._stored_shape and part.dtype == self._dtype:
             return self._encode(part)
         return self.merged(None, selection, part)
 
@@ -135,9 +137,12 @@ class ShardMerger:
     def encoded(self, selection: Any, part: NDArray) -> Buffer | None:
         return self.merged(None, selection, part)
 
-    def merged(self, old: Buffer | None, selection: Any, part: NDArray) -> Buffer | None:
+    def merged(self, old: Buffer | None, selection: Any, part: Any) -> Buffer | None:
         layout, chunks = self._layout, self._chunks
         inner = self._plan.inner(selection, layout.shape, layout.inner.chunk_shape)
+        if not isinstance(part, np.ndarray):  # the only element of an array of objects
+            part, element = np.empty((), object), part
+            part[()] = element
         source = inner.source(part)
         values = layout.split(old)
         for number, inner_selection, part_selection, whole in inner.steps(layout):

@@ -236,9 +236,7 @@ class _ShardReader:
         plan.finish(target, out)
 
 
-def _finder(
-    ranges: list[tuple[int, int]], buffers: Sequence[Buffer]
-) -> Callable[[Entry], Buffer]:
+def _finder(ranges: list[tuple[int, int]], buffers: Sequence[Buffer]) -> Callable[[Entry], Buffer]:
     """Finds the bytes of an entry in ranges that were read, sorted by where they start."""
     views = [memoryview(buffer) for buffer in buffers]
     starts = [start for start, _ in ranges]

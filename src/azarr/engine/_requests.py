@@ -14,10 +14,10 @@ from typing import TypeVar
 import anyio
 
 from azarr import config
-from azarr.config import RetryPolicy
 from azarr.engine._observers import Request
 from azarr.engine._permit import Permit
 from azarr.engine._process import process
+from azarr.engine._turns import take_turns
 from azarr.errors import ConflictError, StoreError
 from azarr.stores import AsyncStore
 from azarr.typing import Buffer, Generation
@@ -33,7 +33,9 @@ class Requests:
     def __init__(self, store: AsyncStore) -> None:
         self._store = store
         self._origin = process().origin(store.origin)
-        self._policy: RetryPolicy = config.get().retry
+        settings = config.get()
+        self._policy = settings.retry
+        self._most = settings.requests
 
     async def send(self, kind: str, key: str, call: Callable[[], Awaitable[T]]) -> T:
         """The answer to a request, sent again while it fails in ways that may pass.
@@ -41,6 +43,7 @@ class Requests:
         Raises:
             StoreError: it failed for good, or as often as the policy allows.
         """
+        await take_turns()  # a store that never suspends must not hold the loop
         request = Request(kind, self._store, key)
         hedge = self._policy.hedge and kind in READS
         attempt = 1
@@ -105,7 +108,8 @@ class Requests:
 
     async def _once(self, request: Request, call: Callable[[], Awaitable[T]]) -> T:
         origin, observers = self._origin, process().observers
-        async with Permit(("requests", self._store.origin), origin.limit.value):
+        capacity = min(origin.limit.value, self._most)
+        async with Permit(("requests", self._store.origin), capacity):
             origin.in_flight += 1
             counts = origin.counts
             counts.requests += 1
@@ -174,4 +178,3 @@ class Requests:
         if outcomes:
             return outcomes[0]
         raise failures[0]
-

@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from time import monotonic
 from typing import Any, Generic, TypeVar
 
 from azarr import config
@@ -17,6 +16,7 @@ from azarr.engine._adapters import async_store
 from azarr.engine._blocking import BlockingRuntime, Stopped, drive
 from azarr.engine._process import process
 from azarr.engine._runtime import Runtime
+from azarr.engine._turns import take_turns
 from azarr.stores import AsyncStore, BlockingStore, Store
 
 T = TypeVar("T")
@@ -27,9 +27,6 @@ STEP_SECONDS = 10e-6
 
 BYTE_SECONDS = 1e-9
 """What decoding and copying a byte costs, about 1 GB/s with slow codecs."""
-
-YIELD_SECONDS = 0.005
-"""An event loop is given back after at most this long, however many awaited reads were inline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,23 +56,37 @@ class Operation(Generic[T_co]):
         )
 
     @property
+    def awaits(self) -> bool:
+        """Whether it needs an event loop: for a store that is only async, or a remote one.
+
+        Hundreds of requests in flight are cheap on a loop, and the loop has the limits and retries;
+        a remote store that only blocks is called in worker threads.
+        """
+        return _awaits(self.store) or (self.beside is not None and _awaits(self.beside))
+
+    @property
     def seconds(self) -> float:
         """An upper estimate of the time it takes beside waiting for the store."""
         return self.steps * STEP_SECONDS + self.nbytes * BYTE_SECONDS
 
 
+def _awaits(store: Store) -> bool:
+    return store.is_async or store.latency == "remote"
+
+
 def run(operation: Operation[T]) -> T:
     """Do it now, in this thread, or on the background event loop if the store is async only."""
     store = operation.store
-    if isinstance(store, BlockingStore) and not isinstance(operation.beside, AsyncStore):
-        return drive(operation.body(BlockingRuntime(store)))
-    return start_on_portal(operation).result()
+    if store.is_async or store.latency == "remote" or operation.beside is not None:
+        if operation.awaits:
+            return start_on_portal(operation).result()
+    return drive(operation.body(BlockingRuntime(store)))  # type: ignore[arg-type]
 
 
 async def run_async(operation: Operation[T]) -> T:
     """Do it without blocking the event loop of the calling task."""
     store = operation.store
-    if isinstance(store, AsyncStore) or isinstance(operation.beside, AsyncStore):
+    if operation.awaits:
         from azarr.engine._anyio import AnyioRuntime
 
         if _is_elsewhere(operation):
@@ -85,7 +96,7 @@ async def run_async(operation: Operation[T]) -> T:
     if operation.latency == "memory" and operation.seconds <= config.get().inline_seconds:
         from azarr.engine._anyio import InlineRuntime
 
-        await _yield_now_and_then()
+        await take_turns()
         return await operation.body(InlineRuntime(store))
     return await _run_in_thread(operation, store)
 
@@ -102,23 +113,6 @@ def _is_elsewhere(operation: Operation[Any]) -> bool:
     except RuntimeError:
         return True
     return False
-
-
-class _LastYield(threading.local):
-    at = 0.0
-
-
-_last_yield = _LastYield()
-
-
-async def _yield_now_and_then() -> None:
-    """Inline operations never suspend: in a loop of them, other tasks and cancellation get a turn."""
-    now = monotonic()
-    if now - _last_yield.at > YIELD_SECONDS:
-        import anyio.lowlevel
-
-        await anyio.lowlevel.checkpoint()
-        _last_yield.at = monotonic()
 
 
 async def _run_in_thread(operation: Operation[T], store: BlockingStore) -> T:

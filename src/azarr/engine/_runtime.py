@@ -80,7 +80,9 @@ class Runtime(Protocol):
     async def compute(self, function: Callable[..., T], *args: Any) -> T:
         """Run a pure function that decodes or encodes a whole chunk, where it blocks nobody."""
 
-    async def for_each(self, work: Work, steps: Iterator[Any], count: int, nbytes: int, grain: int = 0) -> None:
+    async def for_each(
+        self, work: Work, steps: Iterator[Any], count: int, nbytes: int, grain: int = 0
+    ) -> None:
         """Let workers pull steps until there are none, as many at once as is worthwhile.
 
         Args:

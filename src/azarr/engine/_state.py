@@ -62,6 +62,8 @@ class ArrayState(NodeState):
         partial_decompress: read only the blosc blocks that a selection needs, where that is less.
         meta_array: an instance of the kind of array that results are; None: NumPy's.
         pipeline: the array's codecs, compiled.
+        shards: how chunks are divided once more, where that division is what is stored as it is.
+        fill: the fill value as something that can be assigned; an undefined one reads as zeros.
     """
 
     metadata: ArrayMetadata
@@ -72,6 +74,8 @@ class ArrayState(NodeState):
     partial_decompress: bool = False
     meta_array: Any = field(default=None, repr=False, compare=False)
     pipeline: Pipeline = field(init=False, repr=False, compare=False)
+    shards: ShardLayout | None = field(init=False, repr=False, compare=False)
+    fill: Any = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         NodeState.__post_init__(self)
@@ -83,14 +87,8 @@ class ArrayState(NodeState):
             document = f"{self.prefix}{document_keys(self.metadata.zarr_format)[0]}"
             raise type(error)(f"{document}: codecs: {error}") from error
         object.__setattr__(self, "pipeline", pipeline)
-
-    @property
-    def shards(self) -> ShardLayout | None:
-        """How chunks are divided once more, where that division is what is stored as it is."""
-        pipeline = self.pipeline
-        if pipeline.parts.filters or pipeline.parts.compressors:
-            return None
-        return pipeline.detail if isinstance(pipeline.detail, ShardLayout) else None
+        object.__setattr__(self, "shards", _shards(pipeline))
+        object.__setattr__(self, "fill", _fill(self.metadata))
 
     @property
     def chunks(self) -> Shape:
@@ -103,13 +101,17 @@ class ArrayState(NodeState):
         """Decoded bytes of one call of a codec: an inner chunk, or a chunk."""
         return self.pipeline.nbytes if self.shards is None else self.shards.inner.nbytes
 
-    @property
-    def fill(self) -> Any:
-        """The fill value as something that can be assigned; an undefined one reads as zeros."""
-        metadata = self.metadata
-        if metadata.fill_value is not None or metadata.data_type.element in ("object", "array"):
-            return metadata.fill_value
-        return metadata.data_type.zero
+
+def _shards(pipeline: Pipeline) -> ShardLayout | None:
+    if pipeline.parts.filters or pipeline.parts.compressors:
+        return None
+    return pipeline.detail if isinstance(pipeline.detail, ShardLayout) else None
+
+
+def _fill(metadata: ArrayMetadata) -> Any:
+    if metadata.fill_value is not None or metadata.data_type.element in ("object", "array"):
+        return metadata.fill_value
+    return metadata.data_type.zero
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

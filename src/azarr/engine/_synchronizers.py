@@ -132,9 +132,7 @@ def exclusive(
 
 
 @asynccontextmanager
-async def _exclusive(
-    runtime: Runtime, synchronizer: Synchronizer, key: str
-) -> AsyncIterator[None]:
+async def _exclusive(runtime: Runtime, synchronizer: Synchronizer, key: str) -> AsyncIterator[None]:
     domain = getattr(synchronizer, "domain", f"synchronizer://{id(synchronizer):x}")
     async with runtime.lock(key), runtime.lock(key, domain):
         if isinstance(synchronizer, ThreadSynchronizer):

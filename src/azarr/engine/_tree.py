@@ -60,9 +60,7 @@ async def walk(
             texts, listed = await get_and_list(runtime, keys, level)
             nodes = {each: parse_node(_documents(texts, each, names), each) for each in level}
         else:
-            nodes = await open_nodes(
-                runtime, level, zarr_format, exist=is_container(zarr_format)
-            )
+            nodes = await open_nodes(runtime, level, zarr_format, exist=is_container(zarr_format))
         found |= {each[len(prefix) :]: node for each, node in nodes.items() if node is not None}
         if not deeper:
             break

@@ -78,9 +78,7 @@ class _ChunkWriter:
             async with exclusive(self._runtime, self._synchronizer, key):
                 await self._store(key, value)
 
-    async def update(
-        self, key: str, selection: Any, part: NDArray, create: bool = True
-    ) -> None:
+    async def update(self, key: str, selection: Any, part: NDArray, create: bool = True) -> None:
         """Change a part of a chunk; other parts keep what anybody else wrote to them."""
         merge = self._merge.at(key)
         async with exclusive(self._runtime, self._synchronizer, key):

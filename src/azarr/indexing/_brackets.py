@@ -22,6 +22,9 @@ from azarr.indexing._selection import Selection
 from azarr.typing import Shape
 
 
+_BASIC = frozenset({int, slice, type(Ellipsis)})
+
+
 def bracket_selection(selection: Any, shape: Shape) -> Selection:
     """The selection that `array[selection]` means.
 
@@ -31,7 +34,7 @@ def bracket_selection(selection: Any, shape: Shape) -> Selection:
     """
     items = selection if type(selection) is tuple else (selection,)
     for item in items:
-        if not isinstance(item, (int, slice, type(Ellipsis))) and _is_array(item):
+        if type(item) not in _BASIC and _is_array(item):
             return _fancy_selection(items, shape)
     return basic_selection(selection, shape)
 

@@ -18,9 +18,12 @@ def split_fields(selection: Any) -> tuple[FieldNames, Any]:
     """Separate field names from indices: `('f', slice(2))` stays, `'f'` -> `('f', ())`."""
     if type(selection) is not tuple:
         return (selection, ()) if isinstance(selection, str) else (None, selection)
-    names = [item for item in selection if isinstance(item, str)]
-    if not names:
+    for item in selection:
+        if type(item) is str or type(item) is np.str_:
+            break
+    else:
         return None, selection
+    names = [item for item in selection if isinstance(item, str)]
     indices = tuple(item for item in selection if not isinstance(item, str))
     return names[0] if len(names) == 1 else names, indices
 

@@ -27,16 +27,17 @@ def basic_selection(selection: Any, shape: Shape) -> OrthogonalSelection:
     Raises:
         SelectionError: out of bounds, too many indices, a negative step, or another kind of index.
     """
-    axes: list[Axis] = []
-    result: list[int] = []
+    # On the way of every small read: tuples are joined, which calls no function as appending does.
+    axes: tuple[Axis, ...] = ()
+    result: Shape = ()
     for axis, (item, length) in enumerate(zip(_expanded(selection, shape), shape, strict=True)):
         if type(item) is slice:
             normalized, count = _slice(item, length, axis)
-            axes.append(normalized)
-            result.append(count)
+            axes += (normalized,)
+            result += (count,)
         else:
-            axes.append(_index(item, length, axis))
-    return OrthogonalSelection(tuple(axes), tuple(result))
+            axes += (_index(item, length, axis),)
+    return OrthogonalSelection(axes, result)
 
 
 def orthogonal_selection(selection: Any, shape: Shape) -> OrthogonalSelection:
@@ -50,18 +51,20 @@ def orthogonal_selection(selection: Any, shape: Shape) -> OrthogonalSelection:
     """
     axes: list[Axis] = []
     result: list[int] = []
+    indices: int | None = None
     for axis, (item, length) in enumerate(zip(_expanded(selection, shape), shape, strict=True)):
         if isinstance(item, slice):
             normalized, count = _slice(item, length, axis)
             axes.append(normalized)
             result.append(count)
         elif _is_arraylike(item):
-            indices = _index_array(item, length, axis)
-            axes.append(indices)
-            result.append(len(indices))
+            array = _index_array(item, length, axis)
+            axes.append(array)
+            result.append(len(array))
+            indices = (indices or 0) + len(array)
         else:
             axes.append(_index(item, length, axis))
-    return OrthogonalSelection(tuple(axes), tuple(result))
+    return OrthogonalSelection(tuple(axes), tuple(result), indices)
 
 
 def coordinate_selection(selection: Any, shape: Shape) -> CoordinateSelection:
@@ -143,8 +146,12 @@ def _expanded(selection: Any, shape: Shape) -> tuple[Any, ...]:
     """One item per dimension: Ellipsis and missing trailing items become full slices."""
     items = selection if type(selection) is tuple else (selection,)
     ndim = len(shape)
-    if len(items) == ndim and not any(item is Ellipsis for item in items):
-        return items
+    if len(items) == ndim:
+        for item in items:
+            if item is Ellipsis:
+                break
+        else:
+            return items
     ellipses = [i for i, item in enumerate(items) if item is Ellipsis]
     if len(ellipses) > 1:
         raise SelectionError("an index can only have a single ellipsis ('...')")

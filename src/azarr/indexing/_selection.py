@@ -27,10 +27,12 @@ class OrthogonalSelection:
     Attributes:
         axes: one entry per dimension of the array.
         shape: the shape of the result; integer axes are dropped.
+        indices: how many indices the index arrays have; None: there is no index array.
     """
 
     axes: tuple[Axis, ...]
     shape: Shape
+    indices: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +46,11 @@ class CoordinateSelection:
 
     coordinates: tuple[npt.NDArray[np.intp], ...]
     shape: Shape
+
+    @property
+    def indices(self) -> int:
+        """How many points there are."""
+        return len(self.coordinates[0]) if self.coordinates else 0
 
 
 Selection: TypeAlias = OrthogonalSelection | CoordinateSelection

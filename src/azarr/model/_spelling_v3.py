@@ -136,6 +136,12 @@ def _core(name: str) -> Spelling:
     return Spelling(family_of(dtype), lambda _: DataType(dtype), lambda _: None)
 
 
+def _synonym(core: str, name: str) -> Spelling:
+    """A registered name of a data type of the core."""
+    dtype = np.dtype(core)
+    return Spelling(family_of(dtype), lambda _: DataType(dtype, spelling=name), lambda _: None)
+
+
 def _variable(element: Any, name: str) -> Spelling:
     def read(_: Configuration) -> DataType:
         return DataType(np.dtype(object), element, spelling=name)
@@ -243,6 +249,8 @@ _CORE = (
 
 SPELLINGS: dict[str, Spelling] = {
     **{name: _core(name) for name in _CORE},
+    "complex_float32": _synonym("complex64", "complex_float32"),
+    "complex_float64": _synonym("complex128", "complex_float64"),
     RAW_BITS: Spelling("raw", _read_raw_bits, lambda _: None, frozenset({"bits"})),
     "raw_bytes": Spelling(**_fixed_length("V", 1, "raw_bytes"), write_fill=js.write_base64),
     "null_terminated_bytes": Spelling(**_fixed_length("S", 1)),

@@ -47,9 +47,7 @@ class _FormatRules:
     def check(self, what: str, value: object, allowed: Container[Any]) -> None:
         """Raise MetadataError unless the value is allowed in this format."""
         if value not in allowed:
-            raise MetadataError(
-                f"{what}: {show(value)}; {self.name} allows {show(allowed)}"
-            )
+            raise MetadataError(f"{what}: {show(value)}; {self.name} allows {show(allowed)}")
 
 
 _FORMATS = (

@@ -58,6 +58,12 @@ class ArrayArguments:
     chunk_key_encoding: Any = None
     attributes: Mapping[str, JSON] | None = None
 
+    @property
+    def data_type(self) -> DataType:
+        """What an element is; the same in every format."""
+        codec = None if self.object_codec is None else spec_of(self.object_codec, 2)
+        return DataType.of(np.dtype("f8") if self.dtype is None else self.dtype, codec)
+
     def metadata(self, zarr_format: ZarrFormat) -> ArrayMetadata:
         """The metadata of the array in a format.
 
@@ -65,10 +71,7 @@ class ArrayArguments:
             MetadataError, UsageError: an argument is unknown, impossible, or contradicts another.
         """
         shape = normalize_shape(self.shape)
-        object_codec = self.object_codec
-        if object_codec is not None:
-            object_codec = spec_of(object_codec, zarr_format)
-        data_type = DataType.of(np.dtype("f8") if self.dtype is None else self.dtype, object_codec)
+        data_type = self.data_type
         order = _order(self.order)
         chunk_shape = normalize_chunks(self.chunks, shape, data_type.itemsize)
         filters, serializer, compressors = self._codecs(data_type, zarr_format)
@@ -105,7 +108,10 @@ class ArrayArguments:
     @property
     def names_pickle(self) -> bool:
         """Whether the user asked by name for the codec that runs code."""
-        named = [self.object_codec, *(self.filters if isinstance(self.filters, (list, tuple)) else ())]
+        named = [
+            self.object_codec,
+            *(self.filters if isinstance(self.filters, (list, tuple)) else ()),
+        ]
         return any(getattr(codec, "codec_id", codec) == "pickle" for codec in named)
 
     def _codecs(
@@ -121,7 +127,9 @@ class ArrayArguments:
         if given is not AUTO and given != "auto" and given != "default":
             compressors = _specs(given, zarr_format, data_type)
         if self.filters is not AUTO and self.filters != "auto":
-            filters = _merged_filters(filters, _specs(self.filters, zarr_format, data_type), data_type)
+            filters = _merged_filters(
+                filters, _specs(self.filters, zarr_format, data_type), data_type
+            )
         if self.serializer is not AUTO and self.serializer != "auto":
             serializer = spec_of(self.serializer, zarr_format, data_type)
         return filters, serializer, compressors
@@ -192,9 +200,7 @@ def _order(order: str | None) -> Any:
     return order
 
 
-def _specs(
-    codecs: Any, zarr_format: ZarrFormat, data_type: DataType
-) -> tuple[CodecSpec, ...]:
+def _specs(codecs: Any, zarr_format: ZarrFormat, data_type: DataType) -> tuple[CodecSpec, ...]:
     if codecs is None:
         return ()
     many = codecs if isinstance(codecs, (list, tuple)) else (codecs,)

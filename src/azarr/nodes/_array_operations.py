@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +27,9 @@ from azarr.plan import Plan, plan_selection
 from azarr.typing import NDArray
 
 Fields = str | Sequence[str] | None
+
+MANY_POINTS = 50_000
+"""Sorting so many points by chunk takes about 10 ms, too long for an event loop."""
 
 
 def get_bracket(array: ArrayState, selection: Any) -> Operation[Any]:
@@ -62,6 +66,8 @@ def get(
     array: ArrayState, selection: Selection, fields: Fields = None, out: Any = None
 ) -> Operation[Any]:
     """Read a selection into `out` or into new memory; a selection of one element gives a scalar."""
+    if (selection.indices or 0) > MANY_POINTS:
+        return _get_many_points(array, selection, fields, out)
     planned = plan_get(array, selection, fields, out)
     plan = planned.plan
 
@@ -71,10 +77,26 @@ def get(
             await reading(runtime, array, plan, memory, names).carry_out(runtime)
         return planned.result
 
-    return Operation(array.chunk_store, body, plan.count, decoded_bytes(plan, array))
+    nbytes = plan.count * array.pipeline.nbytes
+    return Operation(array.chunk_store, body, plan.count, nbytes)
 
 
-class PlannedGet(NamedTuple):
+def _get_many_points(
+    array: ArrayState, selection: Selection, fields: Fields, out: Any
+) -> Operation[Any]:
+    """As `get`, but planned where it blocks nobody."""
+
+    async def body(runtime: Runtime) -> Any:
+        planned = await runtime.compute(plan_get, array, selection, fields, out)
+        read = reading(runtime, array, planned.plan, planned.memory, planned.fields)
+        await read.carry_out(runtime)
+        return planned.result
+
+    return Operation(array.chunk_store, body, selection.indices or 0)
+
+
+@dataclass(slots=True)
+class PlannedGet:
     """A read that is planned, and the memory it goes to."""
 
     array: ArrayState
@@ -100,7 +122,7 @@ def plan_get(
     """Plan a read, check its arguments, and provide its memory."""
     metadata = array.metadata
     dtype = metadata.dtype
-    names = checked_fields(fields, dtype)
+    names = None if fields is None else checked_fields(fields, dtype)
     plan = plan_selection(selection, metadata.shape, metadata.chunk_grid)
     if names is not None:
         dtype = field_dtype(names, dtype)
@@ -115,12 +137,21 @@ def set_(
     metadata = array.metadata
     check_writable(array.read_only, array.name)
     names = checked_fields(fields, metadata.dtype)
-    plan = plan_selection(selection, metadata.shape, metadata.chunk_grid)
     dtype = metadata.dtype if names is None else field_dtype(names, metadata.dtype)
-    values = value_array(value, dtype, plan.shape)
+    values = value_array(value, dtype, selection.shape, metadata.data_type.element)
+    points = selection.indices or 0
+    plan = None if points > MANY_POINTS else plan_of(array, selection)
 
     async def body(runtime: Runtime) -> None:
-        if plan.count:
-            await write(runtime, array, plan, values, names)
+        chosen = await runtime.compute(plan_of, array, selection) if plan is None else plan
+        if chosen.count:
+            await write(runtime, array, chosen, values, names)
 
+    if plan is None:
+        return Operation(array.chunk_store, body, points, values.nbytes)
     return Operation(array.chunk_store, body, plan.count, decoded_bytes(plan, array))
+
+
+def plan_of(array: ArrayState, selection: Selection) -> Plan:
+    """The plan of a selection of an array."""
+    return plan_selection(selection, array.metadata.shape, array.metadata.chunk_grid)

@@ -152,4 +152,3 @@ def _wanted(args: tuple[Any, ...], ndim: int) -> tuple[int | None, ...]:
 
 def _is_length(argument: Any) -> bool:
     return argument is None or hasattr(argument, "__index__")
-

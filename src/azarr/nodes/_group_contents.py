@@ -16,9 +16,7 @@ from azarr.nodes._group_members import AsyncGroupMembers, GroupMembers
 class GroupContents(GroupMembers):
     """Creation of arrays and groups under a group; every call blocks until it is done."""
 
-    def create_hierarchy(
-        self, nodes: Mapping[str, Any], overwrite: bool = False
-    ) -> dict[str, Any]:
+    def create_hierarchy(self, nodes: Mapping[str, Any], overwrite: bool = False) -> dict[str, Any]:
         """Create many arrays and groups at once, and the groups above them that do not exist.
 
         Two round trips, whatever their number; one more to overwrite. All arguments are checked
@@ -83,9 +81,7 @@ class GroupContents(GroupMembers):
             ContainsGroupError: there is a group.
         """
         state = self._state
-        return self._array(
-            operations.require_dataset(state, name, shape, dtype, exact, **kwargs)
-        )
+        return self._array(operations.require_dataset(state, name, shape, dtype, exact, **kwargs))
 
     def create(self, name: str, **kwargs: Any) -> Array:
         """Create an array; arguments as `azarr.create`."""
@@ -224,9 +220,7 @@ class AsyncGroupContents(AsyncGroupMembers):
         await run_async(operations.move(self._state, source, dest))
 
     async def _made(self, name: str, function: Any, *args: Any, **kwargs: Any) -> AsyncArray:
-        return await self._array(
-            operations.create_in(self._state, name, function, *args, **kwargs)
-        )
+        return await self._array(operations.create_in(self._state, name, function, *args, **kwargs))
 
     async def _array(self, operation: Operation[ArrayState]) -> AsyncArray:
         return AsyncArray._of(await run_async(operation))  # type: ignore[no-any-return]

@@ -47,9 +47,7 @@ class Tree:
         return f"<details{opened}><summary>{label}</summary><ul>{inner}</ul></details>"
 
 
-def tree_of(
-    name: str, nodes: Mapping[str, ArrayState | GroupState], expand: bool = False
-) -> Tree:
+def tree_of(name: str, nodes: Mapping[str, ArrayState | GroupState], expand: bool = False) -> Tree:
     """The tree of a group from the nodes under it, parents before their members."""
     root = Tree(name or "/", expand=expand)
     trees = {"": root}

@@ -37,10 +37,10 @@ from azarr.errors import (
 )
 from azarr.indexing import basic_selection
 from azarr.model import ArrayMetadata, GroupMetadata
-from azarr.nodes._arguments import ArrayArguments
+from azarr.nodes._arguments import ArrayArguments, normalize_shape
 from azarr.nodes._values import check_writable, value_array
 from azarr.plan import plan_selection
-from azarr.stores import Store, make_store
+from azarr.stores import Store, check_key, make_store
 from azarr.typing import JSON, ZarrFormat
 
 MODES = ("r", "r+", "a", "w", "w-", "x")
@@ -153,6 +153,8 @@ def normalize_path(path: str | None) -> str:
     parts = [part for part in (path or "").replace("\\", "/").split("/") if part]
     if "." in parts or ".." in parts:
         raise UsageError(f"path {path!r}: '.' and '..' are not allowed")
+    if parts:
+        check_key("/".join(parts))
     return "/".join(parts)
 
 
@@ -169,12 +171,14 @@ def create_array(
     async def body(runtime: Runtime) -> ArrayState:
         return await _create_array(runtime, at, arguments, data, overwrite)
 
-    # Arguments are checked here, before anything is sent; `zarr_format` decides little of it.
-    probe = arguments.metadata(at.zarr_format or config.get().zarr_format)
+    if at.zarr_format is not None:  # else the parent's, which has to be read
+        arguments.metadata(at.zarr_format)
+    data_type = arguments.data_type
     nbytes = 0
     if data is not None:
-        data = value_array(np.asarray(data), probe.dtype, probe.shape)
-        nbytes = data.size * max(probe.dtype.itemsize, 1)
+        shape = normalize_shape(arguments.shape)
+        data = value_array(np.asarray(data), data_type.dtype, shape, data_type.element)
+        nbytes = data.size * max(data_type.itemsize, 1)
     return Operation(at.store, body, 4, nbytes, beside=at.chunk_store)
 
 
@@ -379,8 +383,9 @@ def close(group: GroupState) -> Operation[None]:
     """Close the stores of a group."""
 
     async def body(runtime: Runtime) -> None:
-        for store in {id(each): each for each in (group.store, group.chunk_store)}.values():
-            closing = store.close() if hasattr(store, "close") else None
+        stores = [group.store, *([] if group.chunk_store is None else [group.chunk_store])]
+        for store in {id(each): each for each in stores}.values():
+            closing = store.close()
             if isawaitable(closing):
                 await closing
 

@@ -5,22 +5,31 @@ Everything that can be wrong with a value is found here, before anything is writ
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from azarr.errors import ReadOnlyError, ShapeMismatchError, UsageError
 from azarr.typing import NDArray, Shape
 
+Element: TypeAlias = str | None
 
-def value_array(value: Any, dtype: np.dtype[Any], shape: Shape) -> NDArray:
+_PYTHON_TYPES: dict[Element, type] = {"string": str, "bytes": bytes}
+
+
+def value_array(value: Any, dtype: np.dtype[Any], shape: Shape, element: Element = None) -> NDArray:
     """`value` as an array that NumPy would assign to a selection of `shape`: broadcast, castable.
+
+    Args:
+        element: what the elements of an object array must be.
 
     Raises:
         ShapeMismatchError: the value does not broadcast to the shape.
         UsageError: the value cannot be converted to the data type.
     """
     array = _converted(value, dtype, shape)
+    if element in _PYTHON_TYPES:
+        _check_elements(array, _PYTHON_TYPES[element])
     if array.shape == shape:
         return array
     extra = array.ndim - len(shape)
@@ -48,8 +57,24 @@ def _converted(value: Any, dtype: np.dtype[Any], shape: Shape) -> NDArray:
 
 
 def _casts_lazily(source: np.dtype[Any], target: np.dtype[Any]) -> bool:
-    """Casts between numbers cannot fail, so each chunk's part is cast when it is copied."""
-    return source == target or (source.kind in "biuf" and target.kind in "biufc")
+    """Casts that can neither fail nor warn are done when a chunk's part is copied.
+
+    A float may be too large for a smaller one, or NaN for an integer: that must be known before
+    anything is written, where warnings are errors.
+    """
+    return (
+        source == target
+        or (source.kind in "biu" and target.kind in "biufc")
+        or (source.kind == "f" and np.can_cast(source, target, "safe"))
+    )
+
+
+def _check_elements(array: NDArray, kind: type) -> None:
+    for element in array.flat:
+        if not isinstance(element, kind):
+            raise UsageError(
+                f"{_brief(element)} cannot be an element of an array of {kind.__name__}"
+            )
 
 
 def _object_array(value: Any, shape: Shape) -> NDArray:

@@ -7,7 +7,7 @@ says which of them are selected, and where they go along the same axis of the re
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import TypeAlias
 
 import numpy as np
 
@@ -20,33 +20,25 @@ BLOCK_ROWS = 4096
 AxisSelection = int | slice | NDArray
 
 
-class AxisTable(NamedTuple):
-    """Columns of equal length, a row per chunk.
-
-    Attributes:
-        indices: the chunk's index along this axis.
-        chunk_selections: what to take of the chunk.
-        out_selections: where it goes in the result; empty when an integer drops the axis.
-        whole: whether everything of the chunk that lies inside the array is selected.
-    """
-
-    indices: Sequence[int]
-    chunk_selections: Sequence[AxisSelection]
-    out_selections: Sequence[slice | NDArray]
-    whole: Sequence[bool]
+AxisTable: TypeAlias = tuple[
+    Sequence[int], Sequence[AxisSelection], Sequence[slice | NDArray], Sequence[bool]
+]
+"""Columns of equal length, a row per chunk: the chunk's index along this axis; what to take of the
+chunk; where it goes in the result (the column is empty when an integer drops the axis); whether
+everything of the chunk that lies inside the array is selected."""
 
 
 def count_chunks(axis: Axis, chunk: int) -> int:
     """How many rows the table of this axis has."""
-    if isinstance(axis, int):
+    if type(axis) is int:
         return 1
-    if isinstance(axis, slice):
+    if type(axis) is slice:
         if axis.start == axis.stop:
             return 0
         if axis.step <= chunk:
             return int((axis.stop - 1) // chunk - axis.start // chunk + 1)
         return len(range(axis.start, axis.stop, axis.step))
-    return len(np.unique(axis // chunk)) if len(axis) else 0
+    return len(np.unique(axis // chunk)) if len(axis) else 0  # type: ignore[arg-type]
 
 
 def axis_blocks(axis: Axis, chunk: int, length: int) -> Iterator[AxisTable]:
@@ -68,20 +60,20 @@ def axis_table(axis: Axis, chunk: int, length: int, out: int = 0) -> AxisTable:
     """The whole table of an axis; `out` is the position in the result of its first element."""
     if type(axis) is int:
         index = axis // chunk
-        whole = min(chunk, length - index * chunk) == 1
-        return AxisTable((index,), (axis - index * chunk,), (), (whole,))
+        whole = chunk == 1 or length - index * chunk == 1
+        return (index,), (axis - index * chunk,), (), (whole,)
     if type(axis) is not slice:
         return _array_table(axis, chunk, length)  # type: ignore[arg-type]
     start, stop, step = axis.start, axis.stop, axis.step
     if start == stop:
-        return AxisTable((), (), (), ())
+        return (), (), (), ()
     first, last = start // chunk, (stop - 1) // chunk
     if first == last:
         base = first * chunk
         inside = slice(start - base, stop - base, step)
         count = (stop - 1 - start) // step + 1
-        whole = count == min(chunk, length - base)
-        return AxisTable((first,), (inside,), (slice(out, out + count, 1),), (whole,))
+        whole = count == chunk or count == length - base
+        return (first,), (inside,), (slice(out, out + count, 1),), (whole,)
     if step == 1:
         return _contiguous_table(start, stop, first, last, chunk, length, out)
     return _strided_table(axis, chunk, length, out)
@@ -102,7 +94,7 @@ def _contiguous_table(
         slice(edges[-1], edges[-1] + tail, 1),
     ]
     whole = [head.start == 0, *[True] * inner, tail == min(chunk, length - last * chunk)]
-    return AxisTable(range(first, last + 1), selections, outs, whole)
+    return range(first, last + 1), selections, outs, whole
 
 
 def _strided_table(axis: slice, chunk: int, length: int, out: int) -> AxisTable:
@@ -122,7 +114,7 @@ def _strided_table(axis: slice, chunk: int, length: int, out: int) -> AxisTable:
         whole.append(count == min(chunk, length - base))
         out += count
         position += count * step
-    return AxisTable(indices, selections, outs, whole)
+    return indices, selections, outs, whole
 
 
 def _array_table(axis: NDArray, chunk: int, length: int) -> AxisTable:
@@ -143,7 +135,7 @@ def _array_table(axis: NDArray, chunk: int, length: int) -> AxisTable:
         outs.append(slice(low, high, 1) if order is None else _as_slice(order[low:high]))
         extent = min(chunk, length - index * chunk)
         whole.append(type(inside) is slice and inside.step == 1 and high - low == extent)
-    return AxisTable(indices, selections, outs, whole)
+    return indices, selections, outs, whole
 
 
 def _as_slice(indices: NDArray) -> slice | NDArray:

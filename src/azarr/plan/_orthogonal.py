@@ -46,14 +46,14 @@ class OrthogonalPlan:
         self._extent = shape
         self._chunk_shape = chunk_shape
         self._expand: tuple[Any, ...] | None = None
-        if any(type(axis) is np.ndarray for axis in self._axes):
+        if selection.indices is not None:
             # Beside index arrays an integer would move axes around; a slice of length 1 does not.
             self._expand = tuple(None if type(axis) is int else slice(None) for axis in self._axes)
             self._axes = tuple(
                 slice(axis, axis + 1, 1) if type(axis) is int else axis for axis in self._axes
             )
-        self._counts = tuple(map(count_chunks, self._axes, chunk_shape))
-        self.count = prod(self._counts) if prod(self.shape) else 0
+        self._counts = (*map(count_chunks, self._axes, chunk_shape),)
+        self.count = 0 if 0 in self.shape else prod(self._counts)
 
     def target(self, out: NDArray) -> NDArray:
         """The view of `out` that the steps' out selections index."""
@@ -80,7 +80,7 @@ class OrthogonalPlan:
             yield from zip(
                 encoding.keys(indices, prefix),
                 product(*chunk_selections),
-                product(*(column for column in out_selections if column)),
+                product(*filter(None, out_selections)),
                 map(all, product(*whole)),
                 strict=True,
             )
@@ -91,7 +91,9 @@ class OrthogonalPlan:
             axis.reshape(-1) if isinstance(axis, np.ndarray) else axis for axis in selection
         )
         lengths = tuple(_length(axis) for axis in axes if type(axis) is not int)
-        return OrthogonalPlan(OrthogonalSelection(axes, lengths), shape, chunk_shape)
+        arrays = [len(axis) for axis in axes if type(axis) is np.ndarray]
+        selected = OrthogonalSelection(axes, lengths, sum(arrays) if arrays else None)
+        return OrthogonalPlan(selected, shape, chunk_shape)
 
     def _blocks(self) -> Iterator[list[AxisTable]]:
         """Tables of all axes, whose products one after the other are all chunks in C order.
@@ -100,7 +102,7 @@ class OrthogonalPlan:
         tables stay small.
         """
         axes, chunks, extent = self._axes, self._chunk_shape, self._extent
-        if max(self._counts, default=0) <= BLOCK_ROWS:
+        if self.count <= BLOCK_ROWS or max(self._counts) <= BLOCK_ROWS:
             yield [*map(axis_table, axes, chunks, extent)]
             return
         pivot = max(axis for axis, count in enumerate(self._counts) if count > BLOCK_ROWS)
@@ -118,7 +120,8 @@ class OrthogonalPlan:
         for head in self._rows(axis):
             for block in axis_blocks(self._axes[axis], self._chunk_shape[axis], self._extent[axis]):
                 for row in zip(*(column or repeat(None) for column in block), strict=False):
-                    yield [*head, AxisTable(*(() if item is None else (item,) for item in row))]
+                    index, inside, out, whole = ([] if item is None else [item] for item in row)
+                    yield [*head, (index, inside, out, whole)]
 
 
 def _subscripts(columns: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -57,5 +57,5 @@ def plan_selection(selection: Selection, shape: Shape, grid: RegularGrid) -> Pla
         ('a/0.0', (slice(3, 5, 1), 0), (slice(0, 2, 1),), False)
         ('a/1.0', (slice(0, 1, 1), 0), (slice(2, 3, 1),), False)
     """
-    kind = CoordinatePlan if isinstance(selection, CoordinateSelection) else OrthogonalPlan
+    kind = CoordinatePlan if type(selection) is CoordinateSelection else OrthogonalPlan
     return kind(selection, shape, grid.chunk_shape)  # type: ignore[arg-type]

@@ -13,7 +13,6 @@ from azarr.stores.consolidated import Known as Known
 from azarr.stores.documented import (
     DirectoryStore,
     KVStore,
-    N5Store,
     NestedDirectoryStore,
     TempStore,
 )
@@ -24,6 +23,7 @@ from azarr.stores.local import LocalStore
 from azarr.stores.make import StoreLike, make_store
 from azarr.stores.mapping import MappingStore
 from azarr.stores.memory import MemoryStore
+from azarr.stores.n5 import N5FSStore, N5Store
 from azarr.stores.obstore import ObstoreStore
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "LocalStore",
     "MappingStore",
     "MemoryStore",
+    "N5FSStore",
     "N5Store",
     "NestedDirectoryStore",
     "ObstoreStore",

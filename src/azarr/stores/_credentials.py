@@ -1,7 +1,7 @@
 """Where AWS settings are found that neither storage options nor the environment name.
 
-obstore reads the environment and the metadata services. s3fs, by way of botocore, also reads the files
-of the AWS command line. The same URL should work through both.
+obstore reads the environment and the metadata services. s3fs, by way of botocore, also reads the
+files of the AWS command line. The same URL should work through both.
 """
 
 from __future__ import annotations

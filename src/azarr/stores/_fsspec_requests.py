@@ -1,27 +1,25 @@
 """How to ask a file system of fsspec: any blocking one, any asynchronous one, s3fs, and HTTP.
 
-s3fs and HTTP are asked below the level of files: s3fs asks for the size before it reads a whole file,
-and takes what was cut off by a server without ranges for the range.
+s3fs and HTTP are asked below the level of files: s3fs asks for the size before it reads a whole
+file, and takes what was cut off by a server without ranges for the range.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, TypeAlias
 from urllib.parse import quote
-from weakref import WeakKeyDictionary
 
 from azarr.errors import UsageError
 from azarr.stores._failures import FORBIDDEN, TRANSIENT
-from azarr.stores._remote import (
+from azarr.stores._fsspec_systems import FileSystem, shared_file_system
+from azarr.stores._remote import Part, Requests, together
+from azarr.stores._remote_failures import (
     NO_CREDENTIALS,
     Failure,
-    Part,
-    Requests,
     failure_of_status,
     failure_of_text,
-    together,
 )
 from azarr.stores._values import cut_ranges
 from azarr.typing import Buffer, Generation
@@ -31,9 +29,6 @@ Keys: TypeAlias = list[str]
 BATCH = 1000
 """The most keys of one bulk delete of S3, and of concurrent deletions elsewhere."""
 
-CONNECTIONS = 512
-"""botocore would open 10 connections. How many requests there are at once is azarr's decision."""
-
 # Names, so that no client library has to be imported to tell its errors.
 _LOST = frozenset(
     """
@@ -41,95 +36,6 @@ _LOST = frozenset(
     HTTPClientError IncompleteRead IncompleteReadError ResponseStreamingError
     """.split()
 )
-
-
-class FileSystem:
-    """Where a file system is: of one process, and of one event loop if it is asynchronous.
-
-    `current()` gives it. File systems of the same class and options are shared by all stores. The
-    session of an asynchronous one is closed when its event loop shuts down.
-    """
-
-    def __init__(self, make: Callable[[bool], Any], native: bool) -> None:
-        self._make = make
-        self._native = native
-        self._process: tuple[int, Any] | None = None
-        self._by_loop: WeakKeyDictionary[Any, tuple[Any, Any]] = WeakKeyDictionary()
-
-    async def current(self) -> Any:
-        """The file system to ask here and now."""
-        if not self._native:
-            return self.of_process()
-        import asyncio
-
-        loop = asyncio.get_running_loop()
-        held = self._by_loop.get(loop)
-        if held is None:
-            for closed in [each for each in self._by_loop if each.is_closed()]:
-                del self._by_loop[closed]
-            fs = self._make(True)
-            keeper = _kept_open(fs)
-            held = self._by_loop[loop] = fs, keeper
-            await anext(keeper)
-        return held[0]
-
-    def of_process(self) -> Any:
-        """The file system for blocking calls in this process."""
-        if self._process is None or self._process[0] != os.getpid():
-            self._process = os.getpid(), self._make(False)
-        return self._process[1]
-
-
-async def _kept_open(fs: Any) -> AsyncIterator[None]:
-    # An event loop closes the asynchronous generators that are still open when it shuts down. It is
-    # the one moment at which its sessions have to be closed, and the last one at which they can be.
-    try:
-        yield
-    finally:
-        session = getattr(fs, "_s3", None) or getattr(fs, "_session", None)
-        if session is not None:
-            await session.close()
-
-
-# By a hash of class and options. Never emptied: a process uses few different ones.
-_shared: dict[str, FileSystem] = {}
-
-
-def shared_file_system(
-    kind: type, arguments: tuple[Any, ...], options: Mapping[str, Any], native: bool
-) -> FileSystem:
-    """The file system of a class with these arguments; no I/O."""
-    from fsspec.utils import tokenize
-
-    options = {**options, "skip_instance_cache": True}
-    for name in ("asynchronous", "loop"):
-        options.pop(name, None)
-    if any(each.__module__.startswith("s3fs.") for each in kind.__mro__):
-        options = _without_retries(options)
-    token = tokenize(kind.__module__, kind.__qualname__, arguments, options, native)
-    found = _shared.get(token)
-    if found is None:
-
-        def make(asynchronous: bool) -> Any:
-            further = {"asynchronous": True} if asynchronous else {}
-            return kind(*arguments, **options, **further)
-
-        found = _shared[token] = FileSystem(make, native)
-    return found
-
-
-def _without_retries(options: dict[str, Any]) -> dict[str, Any]:
-    """s3fs options: one attempt, enough connections, checksums only where S3 insists on them."""
-    from botocore.config import Config
-
-    wanted = {
-        "retries": {"total_max_attempts": 1},
-        "max_pool_connections": CONNECTIONS,
-        "request_checksum_calculation": "when_required",
-        "response_checksum_validation": "when_required",
-    }
-    known = {name: value for name, value in wanted.items() if name in Config.OPTION_DEFAULTS}
-    return {**options, "config_kwargs": {**known, **(options.get("config_kwargs") or {})}}
 
 
 def requests_of(file_system: FileSystem, protocol: str, root: str) -> Requests:

@@ -1,7 +1,7 @@
 """How to ask a client of obstore, and how to make one. obstore is imported when it is used.
 
-obstore's own retries are off: it would retry without a limit in common with others, and a conditional
-write that is sent twice conflicts with itself.
+obstore's own retries are off: it would retry without a limit in common with others, and a
+conditional write that is sent twice conflicts with itself.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Any, TypeAlias, cast
 from urllib.parse import urlsplit
 
 from azarr.stores import _options
-from azarr.stores._remote import (
+from azarr.stores._remote import Part
+from azarr.stores._remote_failures import (
     NO_CREDENTIALS,
     Failure,
-    Part,
     failure_of_status,
     failure_of_text,
 )
@@ -28,12 +28,12 @@ CONNECT_TIMEOUT = "5s"
 """A host that is there accepts a connection in milliseconds."""
 
 READ_TIMEOUT = "30s"
-"""The longest silence within an answer. There is no limit for the whole of one: a value may be large
-and a line slow."""
+"""The longest silence within an answer. There is no limit for the whole of one: a value may be
+large and a line slow."""
 
 WHOLE = 1 << 62
-"""The end of a range that holds every value: one range request costs a third less of the client's time
-than a plain GET, whose body is awaited separately (obstore 0.12, 0.08 and 0.14 ms each)."""
+"""The end of a range that holds every value: one range request costs a third less of the client's
+time than a plain GET, whose body is awaited separately (obstore 0.12, 0.08 and 0.14 ms each)."""
 
 PAGE = 1000
 
@@ -128,7 +128,9 @@ class ObstoreRequests:
 
     async def put_if(self, key: str, value: Buffer, generation: Generation | None) -> Generation:
         mode: Any = "create" if generation is None else {self._tag: generation}
-        done = await self._ask.put_async(self._client, key, self._owned(value), mode=mode, use_multipart=False)
+        done = await self._ask.put_async(
+            self._client, key, self._owned(value), mode=mode, use_multipart=False
+        )
         new: str = cast(Any, done)[self._tag]
         return new
 

@@ -94,7 +94,8 @@ _TIMEOUTS: dict[str, Rule] = {
     "read_timeout": _client("read_timeout", _seconds),
 }
 
-# How fsspec reads files piecewise, caches listings and keeps its event loop: nothing here does that.
+# How fsspec reads files piecewise, caches listings and keeps its event loop: nothing here does
+# that.
 _OF_FSSPEC: dict[str, Rule] = dict.fromkeys(
     """
     asynchronous loop skip_instance_cache use_listings_cache listings_expiry_time max_paths

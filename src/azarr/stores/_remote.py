@@ -1,21 +1,20 @@
 """What every store behind a client library has in common: `RemoteStore` over a few `Requests`.
 
-A backend says how to ask (`Requests`) and what its errors mean (`Failure`). Byte ranges, generations,
-conflicts and the errors of azarr are made of that here, once. Nothing is retried, cached or limited.
+A backend says how to ask (`Requests`) and what its errors mean (`Failure`). Byte ranges,
+generations, conflicts and the errors of azarr are made of that here, once. Nothing is retried,
+cached or limited.
 """
 
 from __future__ import annotations
 
 import errno
-import re
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
-from http import HTTPStatus
-from typing import Any, Literal, Protocol, TypeAlias, TypeVar
-from urllib.parse import urlsplit
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from azarr.errors import AzarrError, ConflictError, ReadOnlyError, StoreError
+from azarr.stores._remote_failures import Failure
 from azarr.stores._values import byte_bounds, flat_buffer
 from azarr.stores.base import AsyncStore, Buffers, Children, EventLoop, Latency, Ranges
 from azarr.stores.keys import check_key, check_prefix
@@ -25,24 +24,6 @@ T = TypeVar("T")
 
 # In the classes below `list` and `set` are methods.
 Keys: TypeAlias = list[str]
-
-Kind: TypeAlias = Literal["missing", "range", "conflict", "forbidden", "other"]
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """What an error of a client library means.
-
-    Attributes:
-        kind: "missing": there is no such key; "range": the value has no such bytes; "conflict": a
-            condition did not hold; "forbidden": not with these credentials.
-        reason: for people, without URLs and credentials.
-        transient: the same request may succeed later.
-    """
-
-    kind: Kind
-    reason: str
-    transient: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,59 +335,3 @@ async def together(calls: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
 async def one_by_one(calls: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
     """The same for calls that never suspend."""
     return [await call for call in calls]
-
-
-_urls = re.compile(r"\S*://\S*")
-
-FORBIDDEN = (401, 403)
-
-NO_CREDENTIALS = "no credentials were found (storage_options: key and secret, or anon=True)"
-
-
-def failure_of_status(status: int, detail: str = "") -> Failure:
-    """What an HTTP status means; `detail` is the service's own word for it, e.g. "SlowDown"."""
-    try:
-        phrase = HTTPStatus(status).phrase
-    except ValueError:
-        phrase = "unknown status"
-    reason = f"{status} {phrase}{f' ({detail})' if detail else ''}"
-    # S3 answers 404 for a bucket that does not exist too. That is no missing key.
-    if status == 404 and detail not in ("NoSuchBucket", "ContainerNotFound"):
-        return Failure("missing", reason)
-    if status == 416:
-        return Failure("range", reason)
-    # 409: two conditional writes at the same time, of which S3 lets one fail.
-    if status in (409, 412):
-        return Failure("conflict", reason)
-    if status in FORBIDDEN:
-        return Failure("forbidden", reason)
-    if status in (301, 307):
-        reason += ": the bucket may be in another region (client_kwargs={'region_name': ...})"
-    lasting = status < 500 and status not in (408, 425, 429)
-    return Failure("other", reason, transient=not lasting and status not in (501, 505))
-
-
-def failure_of_text(text: str, *, transient: bool) -> Failure:
-    """A failure that has no status; only the first line is kept, without URLs."""
-    line = _urls.sub("...", text.strip().partition("\n")[0])
-    return Failure("other", line[:200] or "unknown error", transient=transient)
-
-
-def place_of(url: str, endpoint: str | None = None) -> str:
-    """The identity of the place that a URL names, without credentials, query or "/" at its end.
-
-    Example:
-        >>> place_of("s3://bucket/a/", "http://user:word@127.0.0.1:9000")
-        's3://bucket/a?endpoint=http://127.0.0.1:9000'
-    """
-    scheme, _, rest = url.partition("://")
-    host, slash, path = re.split(r"[?#]", rest, maxsplit=1)[0].partition("/")
-    account = host.rpartition("@")
-    # az://container@account is a place; user:password@host is not.
-    if ":" in account[0] or scheme in ("http", "https"):
-        host = account[2]
-    place = f"{scheme}://{host}{slash}{path}".rstrip("/")
-    if endpoint:
-        parts = urlsplit(endpoint)
-        place += f"?endpoint={parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-    return place

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator, MutableMapping, Sequence
 from types import TracebackType
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any, ClassVar, Literal, Self, TypeAlias
 
 from azarr.errors import ConflictError, ReadOnlyError, UsageError
 from azarr.stores._values import cut_ranges
@@ -29,6 +29,7 @@ class Store(ABC):
     """What the two shapes have in common: where the values are, and what may be done there.
 
     Attributes:
+        is_async: whether its methods are awaited.
         origin: the identity of the place, e.g. "file:///data/x.zarr". Stores with the same origin
             hold the same values; locks and limits are keyed by it.
         latency: how long a request takes: nothing ("memory"), a system call ("local"), or a
@@ -44,6 +45,7 @@ class Store(ABC):
             "asyncio" only, for a client library that needs it.
     """
 
+    is_async: ClassVar[bool] = False
     origin: str
     latency: Latency = "local"
     read_only: bool = False
@@ -254,6 +256,8 @@ class BlockingStore(Store, MutableMapping[str, Buffer]):
 
 class AsyncStore(Store):
     """A store whose methods are awaited; otherwise those of `BlockingStore`, of the same names."""
+
+    is_async = True
 
     @abstractmethod
     async def get(self, key: str, default: Any = None) -> Buffer | Any:

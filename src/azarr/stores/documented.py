@@ -15,7 +15,6 @@ from azarr.errors import UsageError
 from azarr.stores.base import Children
 from azarr.stores.local import LocalStore
 from azarr.stores.mapping import MappingStore
-from azarr.typing import ZarrFormat
 
 Separator: TypeAlias = Literal[".", "/"]
 
@@ -111,34 +110,6 @@ class NestedDirectoryStore(DirectoryStore):
         if _is_dotted_chunk(name):
             key = head + separator + name.replace(".", "/")
         return super()._locate(key)
-
-
-class N5Store(DirectoryStore):
-    """A `DirectoryStore` that holds an N5 container: what is created or opened in it is N5.
-
-    The keys in it are those of N5, not the Zarr keys that Zarr 2 made of them.
-
-    Example:
-        >>> import azarr, tempfile
-        >>> root = azarr.group(N5Store(tempfile.mkdtemp()))
-        >>> root.zarr_format
-        'n5'
-    """
-
-    default_format: ZarrFormat | None = "n5"
-
-    def __init__(
-        self,
-        path: str | os.PathLike[str],
-        normalize_keys: bool = False,
-        dimension_separator: Separator | None = "/",
-        *,
-        durable: bool = False,
-        read_only: bool = False,
-    ) -> None:
-        if dimension_separator not in (None, "/"):
-            raise UsageError(f"an N5Store has dimension_separator '/', not {dimension_separator!r}")
-        super().__init__(path, normalize_keys, "/", durable=durable, read_only=read_only)
 
 
 class TempStore(DirectoryStore):

@@ -9,8 +9,14 @@ from typing import Any, Self, TypeAlias, TypeVar, cast
 
 from azarr.errors import UsageError
 from azarr.stores import _options
-from azarr.stores._fsspec_requests import FileSystem, requests_of, shared_file_system
-from azarr.stores._remote import RemoteStore, Requests, one_by_one, place_of, together
+from azarr.stores._fsspec_requests import requests_of
+from azarr.stores._fsspec_systems import (
+    FileSystem,
+    has_conditional_writes,
+    shared_file_system,
+)
+from azarr.stores._remote import RemoteStore, Requests, one_by_one, together
+from azarr.stores._remote_failures import place_of
 from azarr.stores.base import BlockingStore, Buffers, Children, Latency, Ranges, Store
 from azarr.typing import Buffer, ByteRange, Generation
 
@@ -26,9 +32,9 @@ _LATENCY: dict[str, Latency] = {"memory": "memory", "file": "local", "zip": "loc
 class FsspecStore(Store):
     """A store in any file system of fsspec, below a URL or a path.
 
-    `FsspecStore(...)` makes one of two kinds: an asynchronous store for a file system that is (s3fs,
-    HTTP ...), whose session is one per process and event loop; else a blocking store (memory, local,
-    zip, and all that is chained: "simplecache::s3://..."). Arrays use both alike.
+    `FsspecStore(...)` makes one of two kinds: an asynchronous store for a file system that is
+    (s3fs, HTTP ...), whose session is one per process and event loop; else a blocking store
+    (memory, local, zip, and all that is chained: "simplecache::s3://..."). Arrays use both alike.
 
     On S3 a read is one request, and there are conditional writes. Elsewhere there are none, so
     writers in different processes need a synchronizer. A pickled store holds its options,
@@ -71,8 +77,8 @@ class FsspecStore(Store):
         self.origin = system.origin
         self.latency = _LATENCY.get(system.protocol, "remote")
         self.read_only = system.protocol == "http" if read_only is None else read_only
-        can = system.protocol == "s3"
-        self.conditional = can and conditional is not False
+        wanted = system.protocol == "s3" and conditional is not False
+        self.conditional = wanted and has_conditional_writes()
         self._live: tuple[int, Requests] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -136,7 +142,7 @@ class _System:
 
     @property
     def origin(self) -> str:
-        """The identity of the place, the same as that of other stores where it is the same place."""
+        """The identity of the place, the same as that of other stores of the same place."""
         if self.protocol == "s3":
             return place_of(f"s3://{self.path}", _options.endpoint_of(self.options))
         if self.protocol == "http":
@@ -203,6 +209,7 @@ class _BlockingFsspecStore(FsspecStore, BlockingStore):
     """A store in a blocking file system, or in one that runs on the event loop of fsspec."""
 
     __hash__ = Store.__hash__
+    atomic_delete_if = False
     _awaited: _Driven | None = None
 
     def _driven(self) -> _Driven:
@@ -227,60 +234,69 @@ class _BlockingFsspecStore(FsspecStore, BlockingStore):
         call.close()
         raise AssertionError(f"{self!r} suspended")
 
+    def _read(self, call: Coroutine[Any, Any, T], missing: T) -> T:
+        """The result of a read; `missing` is what it is of a key that does not exist."""
+        return self._run(call)
+
+    def _spelled(self, key: str) -> str:
+        """A key or prefix as this store spells it."""
+        return key
+
     def get(self, key: str, default: Any = None) -> Buffer | Any:
         """The value of `key`, or `default` if it is missing."""
-        return self._run(self._driven().get(key, default))
+        return self._read(self._driven().get(self._spelled(key), default), default)
 
     def get_ranges(self, key: str, ranges: Sequence[ByteRange]) -> Buffers | None:
         """Exactly these byte ranges, each read by itself."""
-        return self._run(self._driven().get_ranges(key, ranges))
+        return self._read(self._driven().get_ranges(self._spelled(key), ranges), None)
 
     def get_ranges_with_generation(
         self, key: str, ranges: Sequence[ByteRange], generation: Generation | None = None
     ) -> Ranges | None:
         """Byte ranges and the generation of the value."""
-        return self._run(self._driven().get_ranges_with_generation(key, ranges, generation))
+        ask = self._driven().get_ranges_with_generation
+        return self._read(ask(self._spelled(key), ranges, generation), None)
 
     def get_with_generation(self, key: str) -> tuple[Buffer | None, Generation | None]:
         """A value and its generation."""
-        return self._run(self._driven().get_with_generation(key))
+        return self._read(self._driven().get_with_generation(self._spelled(key)), (None, None))
 
     def set(self, key: str, value: Buffer) -> None:
         """Put a whole value."""
         self._check_writable()
-        self._run(self._driven().set(key, value))
+        self._run(self._driven().set(self._spelled(key), value))
 
     def set_if(self, key: str, value: Buffer, generation: Generation | None) -> Generation:
         """Put a value if the present one still has `generation`."""
         self._check_writable()
-        return self._run(self._driven().set_if(key, value, generation))
+        return self._run(self._driven().set_if(self._spelled(key), value, generation))
 
     def delete(self, key: str) -> None:
         """Remove `key`."""
         self._check_writable()
-        self._run(self._driven().delete(key))
+        self._run(self._driven().delete(self._spelled(key)))
 
     def delete_if(self, key: str, generation: Generation | None) -> None:
         """Remove `key` if its value still has `generation`; see `RemoteStore.delete_if`."""
         self._check_writable()
-        self._run(self._driven().delete_if(key, generation))
+        self._run(self._driven().delete_if(self._spelled(key), generation))
 
     def delete_prefix(self, prefix: str) -> None:
         """Remove every key under "prefix/"."""
         self._check_writable()
-        self._run(self._driven().delete_prefix(prefix))
+        self._run(self._driven().delete_prefix(self._spelled(prefix)))
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """All keys under "prefix/"."""
-        return iter(self._run(_all(self._driven(), prefix)))
+        return iter(self._run(_all(self._driven(), self._spelled(prefix))))
 
     def list_children(self, prefix: str = "") -> Children:
         """Sorted (names of keys, names of sub-prefixes) directly under `prefix`."""
-        return self._run(self._driven().list_children(prefix))
+        return self._run(self._driven().list_children(self._spelled(prefix)))
 
     def size(self, key: str) -> int | None:
         """The number of bytes of a value, None if `key` is missing."""
-        return self._run(self._driven().size(key))
+        return self._read(self._driven().size(self._spelled(key)), None)
 
 
 async def _all(store: RemoteStore, prefix: str) -> Keys:

@@ -1,15 +1,15 @@
-"""`FSStore`: the store over fsspec of the Zarr 2 documentation, a thin subclass of `FsspecStore`."""
+"""`FSStore`: the store over fsspec of the Zarr 2 documentation, a thin `FsspecStore`."""
 
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator, Sequence
-from typing import Any, Literal, TypeAlias
+from collections.abc import Coroutine, Sequence
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from azarr.errors import StoreError, UsageError
-from azarr.stores.base import Buffers, Children
 from azarr.stores.fsspec import _BlockingFsspecStore
-from azarr.typing import Buffer, ByteRange
+
+T = TypeVar("T")
 
 Exceptions: TypeAlias = Sequence[type[BaseException]]
 
@@ -25,7 +25,8 @@ class FSStore(_BlockingFsspecStore):
         key_separator, dimension_separator: what new arrays in this store have between chunk
             coordinates in a chunk key, if nothing else says so.
         mode: "r" refuses every write.
-        exceptions: errors that mean that a key is missing. Zarr 2 takes every `OSError` for that; here
+        exceptions: errors that mean that a key is missing. Zarr 2 takes every `OSError` for that;
+        here
             only the store's definite answer is, unless more is given. `PermissionError` is for
             public buckets that cannot be listed: S3 answers 403 for what is missing in them.
         fs: a file system, used as it is.
@@ -79,51 +80,14 @@ class FSStore(_BlockingFsspecStore):
         """Where the values are in the file system."""
         return self._system.path
 
-    def get(self, key: str, default: Any = None) -> Buffer | Any:
-        """The value of `key`, or `default` if it is missing or one of `exceptions` was raised."""
+    def _read(self, call: Coroutine[Any, Any, T], missing: T) -> T:
         try:
-            return super().get(self._spelled(key), default)
+            return super()._read(call, missing)
         except StoreError as error:
-            if self._means_missing(error):
-                return default
+            forbidden = error.errno == errno.EACCES and PermissionError in self.exceptions
+            if forbidden or isinstance(error, self.exceptions):
+                return missing
             raise
-
-    def get_ranges(self, key: str, ranges: Sequence[ByteRange]) -> Buffers | None:
-        """Exactly these byte ranges, each read by itself."""
-        try:
-            return super().get_ranges(self._spelled(key), ranges)
-        except StoreError as error:
-            if self._means_missing(error):
-                return None
-            raise
-
-    def _means_missing(self, error: StoreError) -> bool:
-        forbidden = error.errno == errno.EACCES and PermissionError in self.exceptions
-        return forbidden or isinstance(error, self.exceptions)
-
-    def set(self, key: str, value: Buffer) -> None:
-        """Put a whole value."""
-        super().set(self._spelled(key), value)
-
-    def delete(self, key: str) -> None:
-        """Remove `key`."""
-        super().delete(self._spelled(key))
-
-    def delete_prefix(self, prefix: str) -> None:
-        """Remove every key under "prefix/"."""
-        super().delete_prefix(self._spelled(prefix))
-
-    def list(self, prefix: str = "") -> Iterator[str]:
-        """All keys under "prefix/"."""
-        return super().list(self._spelled(prefix))
-
-    def list_children(self, prefix: str = "") -> Children:
-        """Sorted (names of keys, names of sub-prefixes) directly under `prefix`."""
-        return super().list_children(self._spelled(prefix))
-
-    def size(self, key: str) -> int | None:
-        """The number of bytes of a value, None if `key` is missing."""
-        return super().size(self._spelled(key))
 
     def _spelled(self, key: str) -> str:
         return key.lower() if self.normalize_keys else key

@@ -15,15 +15,17 @@ from typing import Any, cast
 from azarr.errors import StoreError, UsageError
 from azarr.stores import _options
 from azarr.stores._obstore_requests import ObstoreRequests, new_client
-from azarr.stores._remote import RemoteStore, Requests, place_of
+from azarr.stores._remote import RemoteStore, Requests
+from azarr.stores._remote_failures import place_of
 
-# The process whose fork would copy a tokio runtime without its threads: what is asked of the copy is
-# never answered (https://github.com/tokio-rs/tokio/issues/4301).
+# The process whose fork would copy a tokio runtime without its threads: what is asked of the copy
+# is never answered (https://github.com/tokio-rs/tokio/issues/4301).
 _started_in: int | None = None
 
 EXIT_SECONDS = 0.02
 """A thread of obstore that is still letting go of its last result when the interpreter shuts down
-aborts the process: 3 of 60 short scripts did (PyO3/pyo3-async-runtimes issue 40 has no better way)."""
+aborts the process: 3 of 60 short scripts did (PyO3/pyo3-async-runtimes issue 40 has no better
+way)."""
 
 
 def _let_threads_finish() -> None:
