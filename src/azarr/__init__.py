@@ -4,6 +4,8 @@ The blocking interface, as familiar as NumPy's and zarr's. `azarr.aio` has the s
 awaited, `azarr.storage` the stores, `azarr.config` the settings, `azarr.errors` the errors.
 """
 
+from typing import Any
+
 from azarr import config, errors
 from azarr.blocking import (
     array,
@@ -27,7 +29,14 @@ from azarr.blocking import (
     zeros,
     zeros_like,
 )
-from azarr.engine import ProcessSynchronizer, ThreadSynchronizer
+from azarr.engine import (
+    LoggingObserver,
+    Observer,
+    ProcessSynchronizer,
+    ThreadSynchronizer,
+    observing,
+    stats,
+)
 from azarr.nodes import Array, AsyncArray, AsyncGroup, Attributes, Group
 
 __all__ = [
@@ -36,6 +45,8 @@ __all__ = [
     "AsyncGroup",
     "Attributes",
     "Group",
+    "LoggingObserver",
+    "Observer",
     "ProcessSynchronizer",
     "ThreadSynchronizer",
     "array",
@@ -50,6 +61,7 @@ __all__ = [
     "full",
     "full_like",
     "group",
+    "observing",
     "ones",
     "ones_like",
     "open",
@@ -58,6 +70,16 @@ __all__ = [
     "open_group",
     "open_like",
     "read_many",
+    "stats",
     "zeros",
     "zeros_like",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # Looked up when asked for: `importlib.metadata` reads files.
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("azarr")
+    raise AttributeError(f"module 'azarr' has no attribute {name!r}")

@@ -6,9 +6,9 @@ Every function takes the arguments of its blocking namesake, and is documented t
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterable
-from functools import update_wrapper
 from typing import Any, ParamSpec, TypeVar
 
+from azarr.blocking import presented
 from azarr.engine import ArrayState, GroupState, Operation, run_all_async, run_async
 from azarr.nodes import (
     AsyncArray,
@@ -27,9 +27,8 @@ T = TypeVar("T")
 
 def _awaitable(function: Callable[..., Any], twin: Callable[P, T]) -> Callable[P, T]:
     """`twin` with the signature of `function` and a docstring that points to the blocking one."""
-    update_wrapper(twin, function)
+    twin = presented(function, twin, __name__)
     twin.__doc__ = f"Await what `azarr.{function.__name__}` returns."
-    twin.__module__ = __name__
     return twin
 
 

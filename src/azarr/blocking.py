@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable
-from functools import wraps
-from typing import Any, ParamSpec
+from functools import update_wrapper
+from typing import Any, ParamSpec, TypeVar
 
 from azarr.engine import ArrayState, GroupState, Operation, run, run_all
 from azarr.nodes import (
@@ -18,32 +19,43 @@ from azarr.nodes import (
 )
 
 P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def presented(function: Callable[..., Any], twin: Callable[P, T], module: str) -> Callable[P, T]:
+    """`twin` with the docstring and the parameters of `function`, and a return type of its own.
+
+    `function` returns an operation; `help`, editors and the site show what the caller gets.
+    """
+    result = inspect.signature(twin).return_annotation
+    update_wrapper(twin, function)
+    signature = inspect.signature(function).replace(return_annotation=result)
+    twin.__signature__ = signature  # type: ignore[attr-defined]
+    twin.__module__ = module
+    return twin
 
 
 def _array(function: Callable[P, Operation[ArrayState]]) -> Callable[P, Array]:
-    @wraps(function)
     def blocking(*args: P.args, **kwargs: P.kwargs) -> Array:
         return Array._of(run(function(*args, **kwargs)))  # type: ignore[no-any-return]
 
-    return blocking
+    return presented(function, blocking, "azarr")
 
 
 def _group(function: Callable[P, Operation[GroupState]]) -> Callable[P, Group]:
-    @wraps(function)
     def blocking(*args: P.args, **kwargs: P.kwargs) -> Group:
         return Group._of(run(function(*args, **kwargs)))  # type: ignore[no-any-return]
 
-    return blocking
+    return presented(function, blocking, "azarr")
 
 
 def _node(
     function: Callable[P, Operation[ArrayState | GroupState]],
 ) -> Callable[P, Array | Group]:
-    @wraps(function)
     def blocking(*args: P.args, **kwargs: P.kwargs) -> Array | Group:
         return blocking_node(run(function(*args, **kwargs)))
 
-    return blocking
+    return presented(function, blocking, "azarr")
 
 
 def read_many(reads: Iterable[tuple[Any, Any]]) -> list[Any]:

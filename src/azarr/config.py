@@ -61,6 +61,13 @@ class Config:
         write_empty_chunks: whether a chunk that holds nothing but the fill value is stored.
         requests: the most requests in flight for one store origin, in the whole process. Within it
             the number adapts to the store: fewer where it throttles or answers more slowly.
+        bytes_in_flight: decoded bytes of the chunks that all operations on remote stores in the
+            process may be working on at once; a larger chunk is worked on alone. Chunks of less than
+            64 KiB do not count: `requests` bounds them.
+        cache_bytes: how many bytes of decoded chunks, shard indexes and metadata the process keeps
+            in memory to read again from; 0: none. Only what comes from remote stores.
+        cache_max_age: seconds for which what is kept is taken as it is; then, or at once where it
+            is 0, the store is asked whether it has changed. None: forever.
         retry: what happens to a request that fails but may succeed later.
         threads: the most threads that one operation decodes or encodes with; None: one per core.
         threaded_chunk_bytes: chunks of at least this many decoded bytes are worth a thread. Decoding
@@ -82,6 +89,9 @@ class Config:
     zarr_format: ZarrFormat = 3
     write_empty_chunks: bool = True
     requests: int = 1024
+    bytes_in_flight: int = 512 * 1024 * 1024
+    cache_bytes: int = 0
+    cache_max_age: float | None = 0.0
     retry: RetryPolicy = RetryPolicy()
     threads: int | None = None
     threaded_chunk_bytes: int = 128 * 1024

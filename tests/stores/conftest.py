@@ -1,4 +1,4 @@
-"""Stores and servers as the subject of tests; readable asserts in the shipped conformance suite."""
+"""Stores and servers as the subject of tests."""
 
 from __future__ import annotations
 
@@ -12,11 +12,8 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-pytest.register_assert_rewrite("azarr.testing")
-
-from benchmarks.s3_server import S3Server  # noqa: E402
-
-from azarr.stores import LocalStore  # noqa: E402 - after the hook that it would escape
+from azarr.stores import LocalStore
+from benchmarks.s3_server import S3Server
 
 _buckets = count()
 

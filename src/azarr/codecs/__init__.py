@@ -22,15 +22,31 @@ from azarr.codecs import (
     _transpose,
     _zstd,
 )
-from azarr.codecs._blosc_parts import head_nbytes, has_blosc_parts, parse_blosc, touched_bytes
-from azarr.codecs._cast import cast_spec
+from azarr.codecs._blosc_parts import (
+    has_blosc_parts as has_blosc_parts,
+    head_nbytes as head_nbytes,
+    parse_blosc as parse_blosc,
+    touched_bytes as touched_bytes,
+)
+from azarr.codecs._cast import cast_spec as cast_spec
 from azarr.codecs._defaults import default_codecs
+from azarr.codecs._migration import as_zarr_v3 as as_zarr_v3
 from azarr.codecs._n5 import N5Block, N5Blocks
-from azarr.codecs._migration import as_zarr_v3
-from azarr.codecs._pipeline import Parts, Pipeline, compile_parts, compile_pipeline
+from azarr.codecs._pipeline import (
+    Parts as Parts,
+    Pipeline,
+    compile_parts as compile_parts,
+    compile_pipeline,
+)
 from azarr.codecs._registry import find_codec, register_codec
-from azarr.codecs._shard_layout import Entry, Index, ShardLayout, coalesce
-from azarr.codecs._sharding import sharding_spec
+from azarr.codecs._shard_layout import (
+    Entry as Entry,
+    Index as Index,
+    ShardLayout as ShardLayout,
+    coalesce as coalesce,
+    cut_entries as cut_entries,
+)
+from azarr.codecs._sharding import sharding_spec as sharding_spec
 from azarr.codecs._specs import numcodec_of, spec_of
 from azarr.codecs._stage import Chunk, Codec, Memory, Size, Stage, as_bytes
 
@@ -72,33 +88,21 @@ _BUILT_IN = {
 }
 _registry.add_built_in(_BUILT_IN)
 
+# What is public; the rest of the imports above serves the layers of azarr itself.
 __all__ = [
     "Chunk",
     "Codec",
-    "Entry",
-    "Index",
     "Memory",
     "N5Block",
     "N5Blocks",
-    "Parts",
     "Pipeline",
-    "ShardLayout",
     "Size",
     "Stage",
     "as_bytes",
-    "as_zarr_v3",
-    "cast_spec",
-    "coalesce",
-    "compile_parts",
     "compile_pipeline",
     "default_codecs",
     "find_codec",
-    "has_blosc_parts",
-    "head_nbytes",
     "numcodec_of",
-    "parse_blosc",
     "register_codec",
-    "sharding_spec",
     "spec_of",
-    "touched_bytes",
 ]

@@ -7,6 +7,7 @@ https://zarr-specs.readthedocs.io/en/latest/v3/codecs/sharding-indexed/index.htm
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -62,6 +63,15 @@ class Index(Sequence[Entry | None]):
         words = self._words.tolist()
         for entry in zip(words[::2], words[1::2], strict=True):
             yield None if entry == (EMPTY, EMPTY) else entry
+
+    def entries(self, numbers: Iterable[int]) -> list[Entry | None]:
+        """The entries of several inner chunks: half of the time of asking for each."""
+        words = self._words
+        # `check` allows the size 2**64 - 1 only together with that offset.
+        return [
+            None if (nbytes := words[2 * number + 1]) == EMPTY else (words[2 * number], nbytes)
+            for number in numbers
+        ]
 
     def array(self) -> NDArray:
         """Offsets and sizes as a read-only array of shape (n, 2)."""
@@ -228,12 +238,39 @@ def coalesce(ranges: Iterable[Entry], gap: int, most: int) -> list[tuple[int, in
         [(0, 20), (100, 105)]
     """
     merged: list[tuple[int, int]] = []
+    start = stop = -1
     for offset, nbytes in sorted(ranges):
-        stop = offset + nbytes
-        if merged:
-            start, end = merged[-1]
-            if stop <= end or (offset <= end + gap and stop - start <= most):
-                merged[-1] = (start, max(end, stop))
-                continue
-        merged.append((offset, stop))
+        end = offset + nbytes
+        if end <= stop:
+            continue
+        if start < 0:
+            start = offset
+        elif offset > stop + gap or end - start > most:
+            merged.append((start, stop))
+            start = offset
+        stop = end
+    if start >= 0:
+        merged.append((start, stop))
     return merged
+
+
+def cut_entries(
+    entries: Iterable[Entry | None], ranges: Sequence[tuple[int, int]], buffers: Sequence[Buffer]
+) -> list[memoryview | None]:
+    """The bytes of entries in the byte ranges that were read, which are sorted and cover them."""
+    views = [memoryview(buffer) for buffer in buffers]
+    if len(ranges) == 1:
+        (start, _), view = ranges[0], views[0]
+        return [
+            None if entry is None else view[entry[0] - start : entry[0] - start + entry[1]]
+            for entry in entries
+        ]
+    starts = [start for start, _ in ranges]
+
+    def cut(entry: Entry) -> memoryview:
+        offset, nbytes = entry
+        at = bisect_right(starts, offset) - 1
+        begin = offset - starts[at]
+        return views[at][begin : begin + nbytes]
+
+    return [None if entry is None else cut(entry) for entry in entries]

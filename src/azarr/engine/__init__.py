@@ -20,6 +20,8 @@ from azarr.engine._hierarchy import (
 )
 from azarr.engine._inventory import at_chunks, bytes_of, count_stored, digest, stored_bytes
 from azarr.engine._migration import migrate_v1, migrate_v2
+from azarr.engine._observers import LoggingObserver, Observer
+from azarr.engine._process import observing, stats
 from azarr.engine._read import decoded_bytes, reading
 from azarr.engine._reading import Reading, read_together
 from azarr.engine._resize import change_array
@@ -37,8 +39,10 @@ __all__ = [
     "AsyncStream",
     "BlockingRuntime",
     "GroupState",
+    "LoggingObserver",
     "Metadata",
     "NodeState",
+    "Observer",
     "Operation",
     "ProcessSynchronizer",
     "Reading",
@@ -64,6 +68,7 @@ __all__ = [
     "members",
     "migrate_v1",
     "migrate_v2",
+    "observing",
     "open_consolidated",
     "open_node",
     "open_nodes",
@@ -73,6 +78,7 @@ __all__ = [
     "run_all",
     "run_all_async",
     "run_async",
+    "stats",
     "stored_bytes",
     "update_node",
     "walk",

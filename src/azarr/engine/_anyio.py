@@ -26,8 +26,10 @@ from azarr.typing import Buffer, ByteRange, Generation
 
 T = TypeVar("T")
 
-BYTES_IN_FLIGHT = 512 * 1024 * 1024
-"""Decoded bytes that one operation may be working on at once."""
+SMALL_BYTES = 64 * 1024
+"""Steps of less than this do without a share of the bytes in flight: as many as there may be
+requests hold 64 MiB, and asking would take a fifth of the time of a small one. Only such steps make
+further operations of their own, so nobody who holds a share waits for another."""
 
 _compute_limiter: anyio.lowlevel.RunVar[anyio.CapacityLimiter] = anyio.lowlevel.RunVar(
     "azarr_compute_limiter"
@@ -111,6 +113,8 @@ class AnyioRuntime:
         self, work: Work, steps: Iterator[Any], count: int, nbytes: int, grain: int = 0
     ) -> None:
         workers = workers_worth(count, nbytes)
+        if nbytes >= SMALL_BYTES:
+            work = _within_bytes(work, nbytes)
         if workers <= 1:
             await work(steps)
             return
@@ -132,7 +136,26 @@ class AnyioRuntime:
 
 def workers_worth(count: int, nbytes: int) -> int:
     """How many tasks to carry out `count` steps of `nbytes` decoded bytes with."""
-    return min(count, config.get().requests, max(1, BYTES_IN_FLIGHT // max(nbytes, 1)))
+    settings = config.get()
+    return min(count, settings.requests, max(1, settings.bytes_in_flight // max(nbytes, 1)))
+
+
+def _within_bytes(work: Work, nbytes: int) -> Work:
+    """The same work, each step of which waits for its share of the bytes in flight."""
+    limit = config.get().bytes_in_flight
+    share = Permit(("bytes",), lambda: limit, nbytes)
+
+    async def one_by_one(steps: Iterator[Any]) -> None:
+        more = True
+        while more:
+            more = False
+            async with share:
+                for step in steps:
+                    await work(iter((step,)))
+                    more = True
+                    break
+
+    return one_by_one
 
 
 class InlineRuntime(BlockingRuntime):

@@ -130,7 +130,7 @@ class ThreadLock:
             return
         handed_over = threading.Event()
         waiter = Waiter(handed_over.set)
-        if permits.acquire_or_wait(self._name, 1, waiter):
+        if permits.acquire_or_wait(self._name, waiter):
             return
         try:
             handed_over.wait()

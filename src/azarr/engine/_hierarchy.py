@@ -24,6 +24,7 @@ from azarr.model import (
     node_documents,
     parse_node,
 )
+from azarr.stores import Store
 from azarr.typing import Buffer, Generation, ZarrFormat
 
 Metadata: TypeAlias = ArrayMetadata | GroupMetadata
@@ -144,10 +145,12 @@ async def create_node(
     zarr_format: ZarrFormat | None,
     default_format: ZarrFormat,
     overwrite: bool = False,
+    chunk_store: Store | None = None,
 ) -> Metadata:
     """Write the documents of a node, and of parent groups that do not exist yet.
 
-    Two round trips; three where there is more than one document to write.
+    Two round trips; three where there is more than one document to write. What is overwritten is
+    also deleted from `chunk_store`, when everything has been checked.
 
     `build` makes the metadata in the format that was asked for, else that of the nearest parent,
     else the default; it raises for bad arguments before anything has been changed.
@@ -182,8 +185,12 @@ async def create_node(
                 f"there is already a node at {'/' + path!r}; overwrite it or use another path"
             )
         await _delete_node(runtime, path, old)
+        if chunk_store is not None:
+            await runtime.beside(chunk_store).delete_prefix(path)
     elif overwrite:
         await _delete_remains(runtime, path, metadata)
+        if chunk_store is not None:
+            await _delete_remains(runtime.beside(chunk_store), path, metadata)
     # Its own document goes last: a node that can be seen has its parents and its attributes, and
     # not those that a failed deletion has left.
     last = _key(path, next(iter(node_documents(metadata))))

@@ -13,21 +13,33 @@ from azarr.engine._process import process
 
 
 class Permit:
-    """Holds one permit of a name; waiting for it suspends only the calling task."""
+    """Holds permits of a name; waiting for them suspends only the calling task.
 
-    __slots__ = ("_capacity", "_name")
+    Args:
+        name: of what.
+        capacity: how many may be held in all.
+        amount: how many are wanted.
+    """
 
-    def __init__(self, name: tuple[str, ...], capacity: int = 1) -> None:
+    __slots__ = ("_amount", "_capacity", "_name")
+
+    def __init__(
+        self,
+        name: tuple[str, ...],
+        capacity: Callable[[], int] = lambda: 1,
+        amount: int = 1,
+    ) -> None:
         self._name = name
         self._capacity = capacity
+        self._amount = amount
 
     async def __aenter__(self) -> None:
         permits = process().permits
-        if permits.try_acquire(self._name, self._capacity):
+        if permits.try_acquire(self._name, self._capacity(), self._amount):
             return
         handed_over = anyio.Event()
-        waiter = Waiter(setter(handed_over))
-        if permits.acquire_or_wait(self._name, self._capacity, waiter):
+        waiter = Waiter(setter(handed_over), self._capacity, self._amount)
+        if permits.acquire_or_wait(self._name, waiter):
             return
         try:
             await handed_over.wait()
@@ -36,7 +48,7 @@ class Permit:
             raise
 
     async def __aexit__(self, *exc: object) -> None:
-        process().permits.release(self._name)
+        process().permits.release(self._name, self._amount)
 
 
 def setter(event: anyio.Event) -> Callable[[], object]:

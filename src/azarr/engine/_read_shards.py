@@ -8,7 +8,6 @@ with the ranges.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
@@ -17,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from azarr import config
-from azarr.codecs import Entry, Index, ShardLayout, coalesce
+from azarr.codecs import Entry, Index, ShardLayout, coalesce, cut_entries
 from azarr.engine._failure import located
 from azarr.engine._process import process
 from azarr.engine._reading import Reading
@@ -69,16 +68,17 @@ def shard_reading(
     """
     target = plan.target(out)
     reader = _ShardReader(runtime, array, layout, fields)
+    inner_plans = _InnerPlans(plan, layout)
 
     async def work(steps: Iterator[Step[str]]) -> None:
         key = None
         try:
             for key, selection, out_selection, whole in steps:
-                inner = plan.inner(selection, layout.shape, layout.inner.chunk_shape)
+                inner = inner_plans.of(selection)
                 if _is_view(out_selection):
                     await reader.read(key, inner, target[_with_ellipsis(out_selection)], whole)
                 else:
-                    piece = np.empty(inner.shape, target.dtype)
+                    piece = np.empty(inner.plan.shape, target.dtype)
                     await reader.read(key, inner, piece, whole)
                     target[out_selection] = piece
         except Exception as error:
@@ -90,55 +90,94 @@ def shard_reading(
     return Reading(work, steps, plan.count, nbytes, array.grain, lambda: plan.finish(target, out))
 
 
+@dataclass(frozen=True, slots=True)
+class _InnerPlan:
+    """The plan of a selection inside a shard, with its steps: one per inner chunk.
+
+    Attributes:
+        numbers: of the inner chunks, a column of the steps.
+        whole: whether that is every inner chunk.
+    """
+
+    plan: Plan
+    steps: list[Step[int]]
+    numbers: Sequence[int]
+    whole: bool
+
+
+class _InnerPlans:
+    """Plans inside shards. Neighbouring shards mostly have the same one, which is made once."""
+
+    def __init__(self, plan: Plan, layout: ShardLayout) -> None:
+        self._plan = plan
+        self._layout = layout
+        self._last: tuple[Any, _InnerPlan] | None = None
+
+    def of(self, selection: Any) -> _InnerPlan:
+        """The plan of a step's chunk selection."""
+        last = self._last
+        if not _is_view(selection):  # nor can index arrays be compared at once
+            return self._made(selection)
+        if last is None or last[0] != selection:
+            self._last = last = selection, self._made(selection)
+        return last[1]
+
+    def _made(self, selection: Any) -> _InnerPlan:
+        layout = self._layout
+        plan = self._plan.inner(selection, layout.shape, layout.inner.chunk_shape)
+        steps = list(plan.steps(layout))
+        return _InnerPlan(
+            plan, steps, [number for number, *_ in steps], len(steps) == prod(layout.counts)
+        )
+
+
 class _ShardReader:
     """Reads selections of single shards into arrays of the selection's shape."""
 
     def __init__(
         self, runtime: Runtime, array: ArrayState, layout: ShardLayout, fields: FieldNames
     ) -> None:
+        settings = config.get()
+        gap = settings.coalesce_gap
         self._runtime = runtime
         self._layout = layout
         self._fields = fields
         self._fill = array.fill if fields is None else array.fill[fields]
         self._origin = array.chunk_store.origin
         self._large = array.pipeline.nbytes >= DIRECT_BYTES
+        self._gap = GAP_BYTES[runtime.store.latency] if gap is None else gap
+        self._most = settings.coalesce_bytes
 
-    async def read(self, key: str, plan: Plan, out: NDArray, whole: bool) -> None:
+    async def read(self, key: str, inner: _InnerPlan, out: NDArray, whole: bool) -> None:
         """Read a selection of a shard; `whole`: it is all of the shard that lies in the array."""
-        steps = list(plan.steps(self._layout))
-        if whole or len(steps) == prod(self._layout.counts):
+        if whole or inner.whole:
             shard = await self._runtime.get(key)
             if shard is None:
                 out[...] = self._fill
             else:
-                await self._run(self._scatter_whole, plan, steps, out, shard)
+                await self._run(self._scatter_whole, inner, out, shard)
             return
-        found = await self._ranges(key, steps)
+        found = await self._ranges(key, inner.numbers)
         if found is None:
             out[...] = self._fill
         else:
-            await self._run(self._scatter, plan, steps, out, *found)
+            await self._run(self._scatter, inner, out, *found)
 
     async def _ranges(
-        self, key: str, steps: list[Step[int]]
-    ) -> tuple[Index, Callable[[Entry], Buffer]] | None:
-        """The index, and the bytes of the entries that the steps need; None: there is no shard."""
-        settings = config.get()
-        gap = settings.coalesce_gap
-        if gap is None:
-            gap = GAP_BYTES[self._runtime.store.latency]
+        self, key: str, numbers: Sequence[int]
+    ) -> tuple[list[Entry | None], list[Entry], Sequence[Buffer]] | None:
+        """Where inner chunks are, and byte ranges with their bytes; None: there is no shard."""
         while True:
             known = await self._known(key)
             if known is None:
                 return None
-            index = known.index
-            entries = [entry for number, *_ in steps if (entry := index[number]) is not None]
-            ranges = coalesce(entries, gap, settings.coalesce_bytes)
+            entries = known.index.entries(numbers)
+            ranges = coalesce(filter(None, entries), self._gap, self._most)
             if not ranges:
-                return index, _finder([], [])
+                return entries, [], []
             buffers = await self._buffers(key, known, ranges)
             if buffers is not None:
-                return index, _finder(ranges, buffers)
+                return entries, ranges, buffers
             process().shard_indexes.drop(self._name(key))
 
     async def _buffers(
@@ -208,46 +247,32 @@ class _ShardReader:
         else:
             scatter(*args)
 
-    def _scatter_whole(
-        self, plan: Plan, steps: list[Step[int]], out: NDArray, shard: Buffer
-    ) -> None:
-        self._scatter(plan, steps, out, self._layout.index_of(shard), _finder([(0, 0)], [shard]))
+    def _scatter_whole(self, inner: _InnerPlan, out: NDArray, shard: Buffer) -> None:
+        entries = self._layout.index_of(shard).entries(inner.numbers)
+        self._scatter(inner, out, entries, [(0, len(shard))], [shard])
 
     def _scatter(
         self,
-        plan: Plan,
-        steps: list[Step[int]],
+        inner: _InnerPlan,
         out: NDArray,
-        index: Index,
-        find: Callable[[Entry], Buffer],
+        entries: Sequence[Entry | None],
+        ranges: Sequence[Entry],
+        buffers: Sequence[Buffer],
     ) -> None:
-        target = plan.target(out)
-        scatter = scatterer(self._layout.inner, "C", plan.flat, target, self._fields)
+        target = inner.plan.target(out)
+        scatter = scatterer(self._layout.inner, "C", inner.plan.flat, target, self._fields)
+        pieces = cut_entries(entries, ranges, buffers)
         number = 0
         try:
-            for number, selection, out_selection, _ in steps:
-                entry = index[number]
-                if entry is None:
+            for piece, step in zip(pieces, inner.steps, strict=True):
+                number, selection, out_selection, _ = step
+                if piece is None:
                     target[out_selection] = self._fill
                 else:
-                    scatter(find(entry), selection, out_selection)
+                    scatter(piece, selection, out_selection)
         except ChunkDataError as error:
             raise self._layout.located(error, number) from error
-        plan.finish(target, out)
-
-
-def _finder(ranges: list[tuple[int, int]], buffers: Sequence[Buffer]) -> Callable[[Entry], Buffer]:
-    """Finds the bytes of an entry in ranges that were read, sorted by where they start."""
-    views = [memoryview(buffer) for buffer in buffers]
-    starts = [start for start, _ in ranges]
-
-    def find(entry: Entry) -> Buffer:
-        offset, nbytes = entry
-        at = bisect_right(starts, offset) - 1
-        begin = offset - starts[at]
-        return views[at][begin : begin + nbytes]
-
-    return find
+        inner.plan.finish(target, out)
 
 
 def _is_view(selection: Any) -> bool:

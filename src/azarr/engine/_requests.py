@@ -35,7 +35,8 @@ class Requests:
         self._origin = process().origin(store.origin)
         settings = config.get()
         self._policy = settings.retry
-        self._most = settings.requests
+        limit, most = self._origin.limit, settings.requests
+        self._permit = Permit(("requests", store.origin), lambda: min(limit.value, most))
 
     async def send(self, kind: str, key: str, call: Callable[[], Awaitable[T]]) -> T:
         """The answer to a request, sent again while it fails in ways that may pass.
@@ -108,8 +109,7 @@ class Requests:
 
     async def _once(self, request: Request, call: Callable[[], Awaitable[T]]) -> T:
         origin, observers = self._origin, process().observers
-        capacity = min(origin.limit.value, self._most)
-        async with Permit(("requests", self._store.origin), capacity):
+        async with self._permit:
             origin.in_flight += 1
             counts = origin.counts
             counts.requests += 1

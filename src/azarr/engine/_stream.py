@@ -6,7 +6,7 @@ A stream is an iterator that owns what it has begun. Leaving its `with` block st
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
@@ -70,10 +70,16 @@ class AsyncStream(Generic[K, T]):
 
     To be used as `async with ... as stream: async for ... in stream`: the tasks live in the block,
     and leaving it, by `break`, an error or cancellation, ends them.
+
+    Args:
+        begin: the operations, asked for when the block is entered.
     """
 
-    def __init__(self, operations: Iterable[tuple[K, Operation[T]]], ahead: int) -> None:
-        self._operations = iter(operations)
+    def __init__(
+        self, begin: Callable[[], Awaitable[Iterable[tuple[K, Operation[T]]]]], ahead: int
+    ) -> None:
+        self._begin = begin
+        self._operations: Iterator[tuple[K, Operation[T]]] = iter(())
         self._ahead = ahead
         self._begun: deque[_Begun[K, T]] = deque()
         self._group: Any = None
@@ -81,6 +87,7 @@ class AsyncStream(Generic[K, T]):
     async def __aenter__(self) -> Self:
         import anyio
 
+        self._operations = iter(await self._begin())
         self._group = await anyio.create_task_group().__aenter__()
         return self
 

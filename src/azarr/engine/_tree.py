@@ -25,6 +25,7 @@ from azarr.model import (
     node_documents,
     parse_node,
 )
+from azarr.stores import Store
 from azarr.typing import Buffer, ZarrFormat
 
 LISTED_AT_ONCE: tuple[ZarrFormat, ...] = (3,)
@@ -85,15 +86,17 @@ async def create_nodes(
     default_format: ZarrFormat,
     overwrite: bool = False,
     keep: bool = False,
+    chunk_store: Store | None = None,
 ) -> dict[str, Metadata]:
     """Write the documents of many nodes, and of groups above them that do not exist yet.
 
-    Two round trips, whatever their number (and one more to delete what is overwritten). Everything
-    is checked before anything is written.
+    One round trip to look, and one for each level of the hierarchy that is written, whatever the
+    number of nodes: parents before their children, so that a failure leaves none without its
+    parent. One more to delete what is overwritten. Everything is checked before anything is written.
 
     Args:
         builds: makes the metadata of the node at each path, in a format.
-        overwrite: replace what is there.
+        overwrite: replace what is there, in `chunk_store` too.
         keep: take groups that are there as they are.
 
     Raises:
@@ -126,21 +129,30 @@ async def create_nodes(
         if isinstance(after[parent], ArrayMetadata):
             raise ContainsArrayError(f"{'/' + parent!r} is an array: there can be nothing under it")
     await _delete_prefixes(runtime, replaced)
+    if overwrite and chunk_store is not None:
+        await _delete_prefixes(runtime.beside(chunk_store), [*made])
     written = groups | {path: node for path, node in made.items() if node is not there[path]}
-    await set_many(
-        runtime,
-        {
-            f"{path}/{name}".lstrip("/"): text
-            for path, node in written.items()
-            for name, text in _all_documents(node if path else as_root(node)).items()
-        },
-    )
+    for documents in _in_order(written):
+        await set_many(runtime, documents)
     return made
 
 
-def _all_documents(node: Metadata) -> dict[str, bytes | None]:
-    """Also those that must not be there, which a failed deletion may have left."""
-    return {**node_documents(node), **attribute_documents(node)}
+def _in_order(nodes: Mapping[str, Metadata]) -> Iterable[dict[str, bytes | None]]:
+    """What is written together: a node that can be seen has its attributes and its parents.
+
+    Also the documents that must not be there, which a failed deletion may have left.
+    """
+    attributes: dict[str, bytes | None] = {}
+    levels: dict[int, dict[str, bytes | None]] = {}
+    for path, node in nodes.items():
+        node = node if path else as_root(node)
+        own = node_documents(node)
+        main = next(iter(own))
+        level = levels.setdefault(path.count("/") + bool(path), {})
+        for name, text in {**own, **attribute_documents(node)}.items():
+            first = name != main and text is not None
+            (attributes if first else level)[f"{path}/{name}".lstrip("/")] = text
+    return ([attributes] if attributes else []) + [levels[depth] for depth in sorted(levels)]
 
 
 def _parents(path: str) -> Iterable[str]:

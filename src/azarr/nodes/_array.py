@@ -35,7 +35,8 @@ class Array(ArrayChanges, ArrayViews, Streams):
         cache_attrs: False: read the attributes again whenever one is looked at.
         partial_decompress: read only the blosc blocks that a selection needs, where that is less.
         write_empty_chunks: store chunks of nothing but the fill value; None: as configured.
-        zarr_format, zarr_version: 2 or 3; None: whichever is there.
+        zarr_version: the older name of `zarr_format`.
+        zarr_format: 2, 3 or "n5"; None: 2 or 3, whichever is there.
         meta_array: an instance of the kind of array that reads return.
 
     Raises:

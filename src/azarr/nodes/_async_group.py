@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from azarr.engine import ArrayState, GroupState, run_async
+from azarr.errors import NodeNotFoundError
 from azarr.nodes import _node_operations as operations
 from azarr.nodes._arguments import AUTO, ArrayArguments
 from azarr.nodes._async_array import AsyncArray
@@ -67,6 +68,13 @@ class AsyncGroup(AsyncGroupContents):
     async def getitem(self, path: str) -> AsyncArray | AsyncGroup:
         """Await what `Group.__getitem__` returns."""
         return async_node(await run_async(operations.get_child(self._state, path)))
+
+    async def get(self, path: str, default: Any = None) -> Any:
+        """The node at a path under the group, or `default` where there is none."""
+        try:
+            return await self.getitem(path)
+        except NodeNotFoundError:
+            return default
 
     async def setitem(self, path: str, value: Any) -> None:
         """Await what `Group.__setitem__` does."""

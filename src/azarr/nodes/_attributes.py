@@ -43,6 +43,15 @@ class _Changes:
         return change_attributes(self._node._held, change)
 
     @property
+    def cache(self) -> bool:
+        """Whether reading uses what was last read or written."""
+        return bool(self._node._held.cache_attrs)
+
+    @cache.setter
+    def cache(self, cache: bool) -> None:
+        self._node._held = replace(self._node._held, cache_attrs=cache)
+
+    @property
     def _current(self) -> dict[str, JSON]:
         attributes: dict[str, JSON] = self._node._held.metadata.attributes
         return attributes
@@ -61,15 +70,6 @@ class Attributes(_Changes, MutableMapping[str, Any]):
         >>> dict(array.attrs)
         {'units': 'K'}
     """
-
-    @property
-    def cache(self) -> bool:
-        """Whether reading uses what was last read or written."""
-        return bool(self._node._held.cache_attrs)
-
-    @cache.setter
-    def cache(self, cache: bool) -> None:
-        self._node._held = replace(self._node._held, cache_attrs=cache)
 
     @property
     def _current(self) -> dict[str, JSON]:
@@ -113,11 +113,34 @@ class Attributes(_Changes, MutableMapping[str, Any]):
 
 
 class AsyncAttributes(_Changes):
-    """The attributes of a node, for awaiting. `asdict()` gives what was last read or written."""
+    """The attributes of a node, for awaiting.
+
+    `getitem`, `get`, `contains` and `keys` use what was last read or written, or read it again
+    where the node was opened with `cache_attrs=False`. `asdict()` never does, `refresh()` always.
+    """
 
     def asdict(self) -> dict[str, Any]:
-        """All attributes as a new dict; no I/O."""
+        """All attributes, as last read or written, as a new dict; no I/O."""
         return dict(self._current)
+
+    async def getitem(self, key: str) -> Any:
+        """One attribute; KeyError if it does not exist."""
+        return (await self._looked_at())[key]
+
+    async def get(self, key: str, default: Any = None) -> Any:
+        """One attribute, or `default` if it does not exist."""
+        return (await self._looked_at()).get(key, default)
+
+    async def contains(self, key: str) -> bool:
+        """Whether there is such an attribute."""
+        return key in await self._looked_at()
+
+    async def keys(self) -> list[str]:
+        """The names of the attributes."""
+        return [*await self._looked_at()]
+
+    async def _looked_at(self) -> dict[str, Any]:
+        return self._current if self.cache else await self.refresh()
 
     async def set(self, key: str, value: Any) -> None:
         """Set one attribute."""

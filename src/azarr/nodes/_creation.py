@@ -304,9 +304,7 @@ def open_array(
         path: the array's path in the store.
         storage_options: options for the client of a URL.
         partial_decompress: read only the blosc blocks that a selection needs, where that is less.
-        shape, chunks, dtype, compressor, fill_value, order, synchronizer, filters, cache_metadata,
-            cache_attrs, object_codec, chunk_store, write_empty_chunks, zarr_format, zarr_version,
-            dimension_separator, meta_array, **kwargs: as `create`.
+        **kwargs: as `create`; so are all parameters that are not explained here.
 
     Raises:
         ArrayNotFoundError: there is no array, and the mode or missing arguments do not let it be

@@ -24,7 +24,8 @@ class Group(GroupContents, MutableMapping[str, Any]):
         chunk_store: where the chunks of its arrays are, if not in `store`.
         cache_attrs: False: read the attributes again whenever one is looked at.
         synchronizer: locks that writes take beyond those they always take.
-        zarr_format, zarr_version: 2 or 3; None: whichever is there.
+        zarr_version: the older name of `zarr_format`.
+        zarr_format: 2, 3 or "n5"; None: 2 or 3, whichever is there.
         meta_array: an instance of the kind of array that reads of its arrays return.
 
     Raises:

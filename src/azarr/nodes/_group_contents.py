@@ -19,7 +19,8 @@ class GroupContents(GroupMembers):
     def create_hierarchy(self, nodes: Mapping[str, Any], overwrite: bool = False) -> dict[str, Any]:
         """Create many arrays and groups at once, and the groups above them that do not exist.
 
-        Two round trips, whatever their number; one more to overwrite. All arguments are checked
+        Round trips, whatever their number: one to look, one per level of the hierarchy that is
+        written (parents before their children), one more to overwrite. All arguments are checked
         before anything is written.
 
         Args:

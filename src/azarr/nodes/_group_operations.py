@@ -117,9 +117,6 @@ def create_hierarchy(
         build(group.metadata.zarr_format)
 
     async def body(runtime: Runtime) -> dict[str, NodeState]:
-        if overwrite and group.chunk_store is not None:
-            for path in builds:
-                await runtime.beside(group.chunk_store).delete_prefix(path)
         made = await create_nodes(
             runtime,
             builds,
@@ -127,6 +124,7 @@ def create_hierarchy(
             default_format=config.get().zarr_format,
             overwrite=overwrite,
             keep=keep,
+            chunk_store=group.chunk_store,
         )
         return {name: at.state(made[at.path]) for name, at in places.items()}
 

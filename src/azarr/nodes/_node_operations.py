@@ -194,8 +194,6 @@ def read_only_after(operation: Operation[ArrayState]) -> Operation[ArrayState]:
 async def _create_array(
     runtime: Runtime, at: Place, arguments: ArrayArguments, data: Any, overwrite: bool
 ) -> ArrayState:
-    if overwrite and at.chunk_store is not None:
-        await runtime.beside(at.chunk_store).delete_prefix(at.path)
     metadata = await create_node(
         runtime,
         at.path,
@@ -203,6 +201,7 @@ async def _create_array(
         zarr_format=at.zarr_format,
         default_format=config.get().zarr_format,
         overwrite=overwrite,
+        chunk_store=at.chunk_store,
     )
     state = at.state(metadata)
     assert isinstance(state, ArrayState)
@@ -250,12 +249,13 @@ def create_group(
             zarr_format=at.zarr_format,
             default_format=config.get().zarr_format,
             overwrite=overwrite,
+            chunk_store=at.chunk_store,
         )
         state = at.state(metadata)
         assert isinstance(state, GroupState)
         return state
 
-    return Operation(at.store, body)
+    return Operation(at.store, body, beside=at.chunk_store)
 
 
 def open_group(

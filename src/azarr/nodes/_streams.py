@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any
 
-from azarr.engine import AsyncStream, Stream, run, run_async
+from azarr.engine import AsyncStream, Operation, Stream, run, run_async
 from azarr.nodes import _stream_operations as operations
 from azarr.nodes._array_changes import AsyncArrayChanges
 from azarr.nodes._facade import ArrayFacade
@@ -75,5 +75,8 @@ class AsyncStreams(AsyncArrayChanges):
 
         Leaving the block stops whatever is still on its way.
         """
-        reads = operations.reads(self._held, selections)
+
+        async def reads() -> Iterator[tuple[Any, Operation[NDArray]]]:
+            return operations.reads(await self._current(), selections)
+
         return AsyncStream(reads, operations.check_ahead(prefetch))

@@ -22,13 +22,13 @@ class FSStore(_BlockingFsspecStore):
     Args:
         url: a URL, or a path in `fs`.
         normalize_keys: treat keys as if they were in lower case.
-        key_separator, dimension_separator: what new arrays in this store have between chunk
-            coordinates in a chunk key, if nothing else says so.
+        key_separator: what new arrays in this store have between chunk coordinates in a chunk
+            key, if nothing else says so.
         mode: "r" refuses every write.
         exceptions: errors that mean that a key is missing. Zarr 2 takes every `OSError` for that;
-        here
-            only the store's definite answer is, unless more is given. `PermissionError` is for
-            public buckets that cannot be listed: S3 answers 403 for what is missing in them.
+            here only the store's definite answer is, unless more is given. `PermissionError` is
+            for public buckets that cannot be listed: S3 answers 403 for what is missing in them.
+        dimension_separator: another name of `key_separator`.
         fs: a file system, used as it is.
         check: write and remove a key, to see that it can be done.
         create: make the folder.
