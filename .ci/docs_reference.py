@@ -1,7 +1,7 @@
 """How the site reads the sources: an extension of griffe, named in `zensical.toml`.
 
 Sources are read, not run. So `create_array = _array(creation.create_array)` looks like a variable;
-here it becomes a function again. And griffe knows the section "Examples", our docstrings "Example".
+here it becomes a function again. Griffe knows the section "Examples", our docstrings "Example".
 """
 
 from __future__ import annotations
@@ -16,7 +16,13 @@ DECORATED = ("blocking", "aio")
 
 
 class Reference(griffe.Extension):
-    """Called by griffe for each package that it has read."""
+    """Called by griffe while and after it reads a package."""
+
+    def on_module_members(self, *, mod: griffe.Module, **_: Any) -> None:
+        """Names that are loaded when they are first used stand under `TYPE_CHECKING`."""
+        for name in mod.exports or ():
+            if str(name) in mod.members:
+                mod.members[str(name)].runtime = True
 
     def on_package(self, *, pkg: griffe.Module, **_: Any) -> None:
         """Put functions in the place of variables, and name the sections as griffe does."""

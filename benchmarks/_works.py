@@ -10,6 +10,7 @@ import numpy as np
 
 Action = Literal["read", "write", "region"]
 Media = Literal["memory", "local"]
+Region = Literal["square", "chunk", "row"]
 
 CNAME: Literal["lz4"] = "lz4"
 CLEVEL = 5
@@ -22,11 +23,12 @@ STEP = 32
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """An array in chunks."""
+    """An array in chunks, or in shards of inner chunks."""
 
     shape: tuple[int, int]
     chunks: tuple[int, int]
     dtype: str
+    shards: tuple[int, int] | None = None
 
     @property
     def mib(self) -> float:
@@ -40,6 +42,7 @@ class Aim:
     of_floor: float | None = None
     of_zarr: float | None = None
     seconds: float | None = None
+    of_tensorstore: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ class Work:
         data, media, action: what is done, where.
         repeat: how often within one sample; the time of one is reported.
         floor_threads: threads of the bare loop over the codec, where more than one help it.
+        region: what the action "region" reads; see `region_of`.
     """
 
     name: str
@@ -60,15 +64,19 @@ class Work:
     aim: Aim = Aim()
     repeat: int = 1
     floor_threads: int = 1
+    region: Region = "square"
 
     def __str__(self) -> str:
         data = self.data
         size = f"{data.dtype} {data.shape[0]}^2 in {data.chunks[0]}^2"
+        if data.shards is not None:
+            size += f" in {data.shards[0]}^2"
         return f"{self.name:<9}{self.media:<7}{size}"
 
 
 LARGE = Data((8192, 8192), (1024, 1024), "int32")
 SMALL = Data((4096, 4096), (64, 64), "uint16")
+SHARDED = Data((8192, 8192), (64, 64), "uint16", (1024, 1024))
 
 WORKS = (
     Work("A read", LARGE, "local", "read", Aim(1.15), floor_threads=2),
@@ -83,6 +91,22 @@ WORKS = (
 """The aims are those of the project's foundation: A within 1.15x of the floor; B and C within 1.3x;
 D under 25 us in memory; B, C and D under 0.15x of zarr-python."""
 
+SHARD_WORKS = (
+    Work("G read", SHARDED, "local", "read", Aim(of_zarr=0.1)),
+    Work("G write", SHARDED, "local", "write", Aim(of_zarr=0.1)),
+    Work(
+        "G chunk",
+        SHARDED,
+        "local",
+        "region",
+        Aim(of_tensorstore=1.0),
+        repeat=500,
+        region="chunk",
+    ),
+    Work("G row", SHARDED, "local", "region", Aim(of_tensorstore=1.0), repeat=50, region="row"),
+)
+"""The aims are those of the foundation. A row has 128 inner chunks in 8 shards."""
+
 
 def quick(work: Work) -> Work:
     """The same work on a sixteenth of the data (the region: a tenth of the repetitions)."""
@@ -92,9 +116,14 @@ def quick(work: Work) -> Work:
 
 
 def region_of(work: Work) -> tuple[slice, slice]:
-    """16 x 16 elements within one chunk, off its edges."""
+    """The region of a work: 16 x 16 elements within one chunk, off its edges; a chunk; a row."""
     data = work.data
-    row, column = (n // 2 + c // 4 for n, c in zip(data.shape, data.chunks, strict=True))
+    rows, columns = (n // 2 // c * c for n, c in zip(data.shape, data.chunks, strict=True))
+    if work.region == "chunk":
+        return slice(rows, rows + data.chunks[0]), slice(columns, columns + data.chunks[1])
+    row, column = rows + data.chunks[0] // 4, columns + data.chunks[1] // 4
+    if work.region == "row":
+        return slice(row, row + 1), slice(0, data.shape[1])
     return slice(row, row + 16), slice(column, column + 16)
 
 

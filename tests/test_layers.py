@@ -29,8 +29,9 @@ LAYERS = (
     ("stores",),
     ("engine",),
     ("nodes",),
+    ("tools",),
     ("blocking", "aio", "storage", "."),
-    ("tools", "integrations", "compat", "cli", "testing"),
+    ("integrations", "compat", "cli", "testing"),
 )
 RANK = {layer: rank for rank, row in enumerate(LAYERS) for layer in row}
 
@@ -223,7 +224,7 @@ def test_importing_azarr_imports_no_heavy_dependency() -> None:
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
     root = tmp_path / PACKAGE
-    for folder in ("model", "stores", "tools", "cli"):
+    for folder in ("model", "stores", "compat", "cli"):
         (root / folder).mkdir(parents=True)
         (root / folder / "__init__.py").touch()
     (root / "__init__.py").touch()
@@ -260,12 +261,12 @@ def test_a_cycle_through_a_door_is_found(package: Path) -> None:
 
 
 def test_a_cycle_between_folders_of_one_rank_is_found(package: Path) -> None:
-    (package / "tools" / "_copy.py").write_text("from azarr.cli import main")
-    (package / "cli" / "_main.py").write_text("from azarr.tools import copy")
+    (package / "compat" / "_zarr2.py").write_text("from azarr.cli import main")
+    (package / "cli" / "_main.py").write_text("from azarr.compat import zarr2")
     imports = own_imports(package)
     assert cycle((each.importer, each.target) for each in imports) == []
     layers = cycle((layer_of(each.importer), layer_of(each.target)) for each in imports)
-    assert set(layers) == {"tools", "cli"}
+    assert set(layers) == {"compat", "cli"}
 
 
 @pytest.mark.parametrize("module", ["_grid", "grids"])
@@ -275,6 +276,6 @@ def test_an_import_around_a_door_is_found(package: Path, module: str) -> None:
     assert behind_a_door(own_imports(package)) == [f"azarr.stores:1 imports azarr.model.{module}"]
 
 
-def test_a_tool_that_reaches_into_the_core_is_found(package: Path) -> None:
-    (package / "tools" / "_copy.py").write_text("import azarr\nfrom azarr.model import Grid")
-    assert not_public(own_imports(package)) == ["azarr.tools._copy:2 imports azarr.model"]
+def test_a_command_that_reaches_into_the_core_is_found(package: Path) -> None:
+    (package / "cli" / "_info.py").write_text("import azarr\nfrom azarr.model import Grid")
+    assert not_public(own_imports(package)) == ["azarr.cli._info:2 imports azarr.model"]

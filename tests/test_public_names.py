@@ -21,6 +21,7 @@ PUBLIC_NAMES = {
         create  array  empty  zeros  ones  full
         empty_like  zeros_like  ones_like  full_like  open_like  group
         read_many  consolidate_metadata  open_consolidated
+        save  save_array  save_group  load  copy  copy_all  copy_store  tree  CopyError
         Array  Group  Attributes  AsyncArray  AsyncGroup
         ThreadSynchronizer  ProcessSynchronizer
         Observer  LoggingObserver  observing  stats
@@ -31,6 +32,7 @@ PUBLIC_NAMES = {
         create  array  empty  zeros  ones  full
         empty_like  zeros_like  ones_like  full_like  open_like  group
         read_many  consolidate_metadata  open_consolidated
+        save  save_array  save_group  load  copy  copy_all  copy_store  tree
         AsyncArray  AsyncGroup  AsyncAttributes
     """,
     "azarr.storage": """
@@ -40,12 +42,12 @@ PUBLIC_NAMES = {
         Store  BlockingStore  AsyncStore  Latency  EventLoop  StoreLike
         make_store  check_key  check_prefix
         init_array  init_group  contains_array  contains_group
-        listdir  rmdir  rename  getsize  migrate_1to2  migrate_2to3
+        listdir  rmdir  rename  getsize  migrate_1to2  migrate_2to3  default_compressor
     """,
     "azarr.errors": """
         AzarrError
         NotFoundError  NodeNotFoundError  ArrayNotFoundError  GroupNotFoundError
-        ExistsError  ContainsArrayError  ContainsGroupError
+        ExistsError  ContainsArrayError  ContainsGroupError  CopyError
         SelectionError  ShapeMismatchError
         MetadataError  UnknownCodecError  UnknownDataTypeError
         ChunkDataError  DecodeError  ChecksumError

@@ -45,6 +45,10 @@ class Service:
                     **given, methods=None if methods is None else frozenset(methods)
                 )
                 found = {}
+            case "PUT", "copy":
+                given = json.loads(request.body)
+                self.objects.copy(given["source"], given["bucket"])
+                found = {}
             case "GET", "conditions":
                 found = asdict(self.conditions)
             case _:

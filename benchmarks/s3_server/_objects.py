@@ -79,6 +79,11 @@ class Objects:
         objects[key] = Object(value, etag, time())
         return etag
 
+    def copy(self, source: str, bucket: str) -> None:
+        """Let a bucket hold what another one holds."""
+        self.buckets[bucket] = dict(self.buckets[source])
+        self._sorted.pop(bucket, None)
+
     def answer(self, request: Request) -> Answer:
         """Do what is asked."""
         path, _, query = request.target.partition("?")

@@ -105,6 +105,10 @@ class RemoteServer:
         """Forget what was asked."""
         self._ask("POST", "clear", b"")
 
+    def copy(self, source: str, bucket: str) -> None:
+        """Let a bucket hold what another one holds; no request is counted."""
+        self._ask("PUT", "copy", json.dumps({"source": source, "bucket": bucket}).encode())
+
     def set(self, conditions: Conditions) -> None:
         """Replace the conditions."""
         self._ask("PUT", "conditions", json.dumps(asdict(conditions), default=sorted).encode())

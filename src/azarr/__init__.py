@@ -2,48 +2,64 @@
 
 The blocking interface, as familiar as NumPy's and zarr's. `azarr.aio` has the same names to be
 awaited, `azarr.storage` the stores, `azarr.config` the settings, `azarr.errors` the errors.
+
+Names are loaded when they are first used (Scientific Python SPEC 1), so that a program that only
+imports azarr pays next to nothing beyond NumPy: the rest takes about 50 ms.
 """
 
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from azarr import config, errors
-from azarr.blocking import (
-    array,
-    consolidate_metadata,
-    create,
-    create_array,
-    create_group,
-    empty,
-    empty_like,
-    full,
-    full_like,
-    group,
-    ones,
-    ones_like,
-    open,
-    open_array,
-    open_consolidated,
-    open_group,
-    open_like,
-    read_many,
-    zeros,
-    zeros_like,
-)
-from azarr.engine import (
-    LoggingObserver,
-    Observer,
-    ProcessSynchronizer,
-    ThreadSynchronizer,
-    observing,
-    stats,
-)
-from azarr.nodes import Array, AsyncArray, AsyncGroup, Attributes, Group
+
+if TYPE_CHECKING:
+    from azarr.blocking import (
+        array,
+        consolidate_metadata,
+        copy,
+        copy_all,
+        copy_store,
+        create,
+        create_array,
+        create_group,
+        empty,
+        empty_like,
+        full,
+        full_like,
+        group,
+        load,
+        ones,
+        ones_like,
+        open,
+        open_array,
+        open_consolidated,
+        open_group,
+        open_like,
+        read_many,
+        save,
+        save_array,
+        save_group,
+        tree,
+        zeros,
+        zeros_like,
+    )
+    from azarr.engine import (
+        LoggingObserver,
+        Observer,
+        ProcessSynchronizer,
+        ThreadSynchronizer,
+        observing,
+        stats,
+    )
+    from azarr.errors import CopyError
+    from azarr.nodes import Array, AsyncArray, AsyncGroup, Attributes, Group
 
 __all__ = [
     "Array",
     "AsyncArray",
     "AsyncGroup",
     "Attributes",
+    "CopyError",
     "Group",
     "LoggingObserver",
     "Observer",
@@ -52,6 +68,9 @@ __all__ = [
     "array",
     "config",
     "consolidate_metadata",
+    "copy",
+    "copy_all",
+    "copy_store",
     "create",
     "create_array",
     "create_group",
@@ -61,6 +80,7 @@ __all__ = [
     "full",
     "full_like",
     "group",
+    "load",
     "observing",
     "ones",
     "ones_like",
@@ -70,16 +90,35 @@ __all__ = [
     "open_group",
     "open_like",
     "read_many",
+    "save",
+    "save_array",
+    "save_group",
     "stats",
+    "tree",
     "zeros",
     "zeros_like",
 ]
 
 
+_SUBMODULES = ("aio", "codecs", "storage")
+_SOURCES = ("azarr.blocking", "azarr.engine", "azarr.nodes", "azarr.errors")
+
+
 def __getattr__(name: str) -> Any:
-    # Looked up when asked for: `importlib.metadata` reads files.
-    if name == "__version__":
+    if name == "__version__":  # `importlib.metadata` reads files
         from importlib.metadata import version
 
         return version("azarr")
+    if name in _SUBMODULES:
+        return import_module(f"azarr.{name}")
+    if name in __all__:
+        for source in _SOURCES:
+            found = getattr(import_module(source), name, None)
+            if found is not None:
+                globals()[name] = found
+                return found
     raise AttributeError(f"module 'azarr' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, *_SUBMODULES, "__version__"]

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, ParamSpec, TypeVar
 
-from azarr.blocking import presented
-from azarr.engine import ArrayState, GroupState, Operation, run_all_async, run_async
+from azarr import tools
+from azarr.blocking import presented, presented_tool
+from azarr.engine import ArrayState, AwaitedWay, GroupState, Operation, run_all_async, run_async
 from azarr.nodes import (
     AsyncArray,
     AsyncAttributes,
@@ -59,6 +60,15 @@ def _node(
     return _awaitable(function, awaited)
 
 
+def _tool(function: Callable[P, tools.Tool[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+    async def awaited(*args: P.args, **kwargs: P.kwargs) -> T:
+        return await function(*args, **kwargs)(AwaitedWay())
+
+    twin = presented_tool(function, awaited, __name__)
+    twin.__doc__ = f"Await what `azarr.{function.__name__}` returns."
+    return twin
+
+
 async def read_many(reads: Iterable[tuple[Any, Any]]) -> list[Any]:
     """Await what `azarr.read_many` returns."""
     many = ManyReads(reads)
@@ -85,6 +95,14 @@ open_group = _group(group_creation.open_group)
 consolidate_metadata = _group(consolidated.consolidate_metadata)
 open_consolidated = _group(consolidated.open_consolidated)
 open = _node(creation.open)
+save = _tool(tools.save)
+save_array = _tool(tools.save_array)
+save_group = _tool(tools.save_group)
+load = _tool(tools.load)
+copy = _tool(tools.copy)
+copy_all = _tool(tools.copy_all)
+copy_store = _tool(tools.copy_store)
+tree = _tool(tools.tree)
 
 __all__ = [
     "AsyncArray",
@@ -92,6 +110,9 @@ __all__ = [
     "AsyncGroup",
     "array",
     "consolidate_metadata",
+    "copy",
+    "copy_all",
+    "copy_store",
     "create",
     "create_array",
     "create_group",
@@ -100,6 +121,7 @@ __all__ = [
     "full",
     "full_like",
     "group",
+    "load",
     "ones",
     "ones_like",
     "open",
@@ -108,6 +130,10 @@ __all__ = [
     "open_group",
     "open_like",
     "read_many",
+    "save",
+    "save_array",
+    "save_group",
+    "tree",
     "zeros",
     "zeros_like",
 ]

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable
 from functools import update_wrapper
 from typing import Any, ParamSpec, TypeVar
 
-from azarr.engine import ArrayState, GroupState, Operation, run, run_all
+from azarr import tools
+from azarr.engine import ArrayState, BlockingWay, GroupState, Operation, drive, run, run_all
 from azarr.nodes import (
     Array,
     Group,
@@ -58,6 +59,25 @@ def _node(
     return presented(function, blocking, "azarr")
 
 
+def _tool(function: Callable[P, tools.Tool[T]]) -> Callable[P, T]:
+    def blocking(*args: P.args, **kwargs: P.kwargs) -> T:
+        return drive(function(*args, **kwargs)(BlockingWay()))
+
+    return presented_tool(function, blocking, "azarr")
+
+
+def presented_tool(
+    function: Callable[..., Any], twin: Callable[P, T], module: str
+) -> Callable[P, T]:
+    """As `presented`; a tool's annotation `Tool[X]` says that the caller gets X."""
+    result = str(inspect.signature(function).return_annotation)
+    twin = presented(function, twin, module)
+    signature = inspect.signature(twin)
+    result = result.removeprefix("Tool[").removesuffix("]")
+    twin.__signature__ = signature.replace(return_annotation=result)  # type: ignore[attr-defined]
+    return twin
+
+
 def read_many(reads: Iterable[tuple[Any, Any]]) -> list[Any]:
     """Read many selections, of many arrays in any number of stores, as one.
 
@@ -100,3 +120,11 @@ open_group = _group(group_creation.open_group)
 consolidate_metadata = _group(consolidated.consolidate_metadata)
 open_consolidated = _group(consolidated.open_consolidated)
 open = _node(creation.open)
+save = _tool(tools.save)
+save_array = _tool(tools.save_array)
+save_group = _tool(tools.save_group)
+load = _tool(tools.load)
+copy = _tool(tools.copy)
+copy_all = _tool(tools.copy_all)
+copy_store = _tool(tools.copy_store)
+tree = _tool(tools.tree)

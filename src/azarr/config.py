@@ -1,7 +1,7 @@
 """Configuration: one frozen `Config`, replaced as a whole and never mutated.
 
-`get()` is what the rest of azarr reads. `set()` replaces the configuration of the process, `using()`
-that of the current task or thread for the length of a `with` block.
+`get()` is what the rest of azarr reads. `set()` replaces the configuration of the process,
+`using()` that of the current task or thread for the length of a `with` block.
 
 Example:
     >>> import azarr
@@ -62,28 +62,30 @@ class Config:
         requests: the most requests in flight for one store origin, in the whole process. Within it
             the number adapts to the store: fewer where it throttles or answers more slowly.
         bytes_in_flight: decoded bytes of the chunks that all operations on remote stores in the
-            process may be working on at once; a larger chunk is worked on alone. Chunks of less than
-            64 KiB do not count: `requests` bounds them.
+            process may be working on at once; a larger chunk is worked on alone. Chunks of less
+            than 64 KiB do not count: `requests` bounds them.
         cache_bytes: how many bytes of decoded chunks, shard indexes and metadata the process keeps
             in memory to read again from; 0: none. Only what comes from remote stores.
         cache_max_age: seconds for which what is kept is taken as it is; then, or at once where it
             is 0, the store is asked whether it has changed. None: forever.
         retry: what happens to a request that fails but may succeed later.
         threads: the most threads that one operation decodes or encodes with; None: one per core.
-        threaded_chunk_bytes: chunks of at least this many decoded bytes are worth a thread. Decoding
-            64 KiB takes about the 50 us below which two threads only fight for the interpreter lock.
-        inline_seconds: an awaited operation on an in-memory store that should take no longer than
-            this runs on the event loop itself; a longer one in a worker thread.
+        threaded_chunk_bytes: chunks of at least this many decoded bytes are worth a thread.
+            Decoding 64 KiB takes about the 50 us below which two threads only fight for the
+        interpreter lock. inline_seconds: an awaited operation on an in-memory store that should
+            take no longer than this runs on the event loop itself; a longer one in a worker thread.
         coalesce_gap: two byte ranges of a shard are read as one if at most this many bytes lie
             between them; None: 16 KiB on local disk (a `pread` costs 3 us, in which 16 KiB are
             copied), 1 MiB over a network (10 ms at 100 MB/s, a request costs more).
         coalesce_bytes: the longest range made of several; longer ones would arrive later than the
             same bytes in parallel.
-        n5_pad_edges: write the blocks at the upper edges of an N5 array in full size, as zarr-python 2
-            and tensorstore do. The Java library and z5 cut them off, and so does azarr unless told
-            otherwise. All of them read both.
+        n5_pad_edges: write the blocks at the upper edges of an N5 array in full size, as
+            zarr-python 2 and tensorstore do. The Java library and z5 cut them off, and so does
+            azarr unless told otherwise. All of them read both.
         allow_pickle: open arrays whose elements are pickled. Reading them runs whatever code their
             writer put there.
+        default_compressor: what compresses new arrays that say nothing of it: a numcodecs codec or
+            its configuration; None: nothing; "default": blosc with lz4, and gzip in N5.
     """
 
     zarr_format: ZarrFormat = 3
@@ -100,38 +102,62 @@ class Config:
     coalesce_bytes: int = 16 * 1024 * 1024
     n5_pad_edges: bool = False
     allow_pickle: bool = False
+    default_compressor: Any = "default"
+
+
+class _Block:
+    """What `using()` blocks have changed; everything else is as the process has it now."""
+
+    __slots__ = ("_base", "_config", "changes")
+
+    def __init__(self, changes: dict[str, Any]) -> None:
+        self.changes = changes
+        self._base = _process
+        self._config = replace(_process, **changes)
+
+    @property
+    def config(self) -> Config:
+        if self._base is not _process:
+            self._base, self._config = _process, replace(_process, **self.changes)
+        return self._config
 
 
 _process = Config()
-_local: ContextVar[Config | None] = ContextVar("azarr_config", default=None)
+_local: ContextVar[_Block | None] = ContextVar("azarr_config", default=None)
 
 
 def get() -> Config:
     """The configuration in force here: that of the innermost `using()`, else of the process."""
-    return _local.get() or _process
+    block = _local.get()
+    return _process if block is None else block.config
 
 
 def set(**changes: Any) -> None:
-    """Replace settings for the whole process, e.g. `azarr.config.set(zarr_format=2)`."""
+    """Replace settings for the whole process, e.g. `azarr.config.set(zarr_format=2)`.
+
+    Inside a `using()` block, what that block has set stays in force until it is left.
+    """
     global _process
-    _process = _changed(_process, changes)
+    _check(changes)
+    _process = replace(_process, **changes)
 
 
 @contextmanager
 def using(**changes: Any) -> Iterator[Config]:
     """Replace settings for the current task or thread, inside a `with` block."""
-    token = _local.set(_changed(get(), changes))
+    _check(changes)
+    outer = _local.get()
+    token = _local.set(_Block(changes if outer is None else {**outer.changes, **changes}))
     try:
         yield get()
     finally:
         _local.reset(token)
 
 
-def _changed(config: Config, changes: dict[str, Any]) -> Config:
+def _check(changes: dict[str, Any]) -> None:
     unknown = changes.keys() - Config.__dataclass_fields__.keys()
     if unknown:
         raise UsageError(
             f"unknown setting {sorted(unknown)[0]!r}; the settings are "
             f"{', '.join(sorted(Config.__dataclass_fields__))}"
         )
-    return replace(config, **changes)

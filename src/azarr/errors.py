@@ -57,6 +57,10 @@ class ContainsGroupError(ExistsError):
     """A group already exists at the path."""
 
 
+class CopyError(ExistsError):
+    """What should be copied exists at the destination, and is not to be replaced or skipped."""
+
+
 class SelectionError(AzarrError, IndexError):
     """The selection does not fit the array."""
 

@@ -5,11 +5,13 @@ The functions take whatever names a store, and do nothing that arrays and groups
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
 from typing import Any
 
+from azarr import config
 from azarr.engine import run
-from azarr.nodes import migration
-from azarr.nodes import store_operations as operations
+from azarr.nodes import migration, store_operations as operations
 from azarr.stores import *  # noqa: F403
 from azarr.stores import __all__ as _stores
 
@@ -17,6 +19,7 @@ __all__ = [  # noqa: PLE0604 - all of them are strings
     *_stores,
     "contains_array",
     "contains_group",
+    "default_compressor",  # noqa: F405 - a property of the module, see `_Storage`
     "getsize",
     "init_array",
     "init_group",
@@ -130,3 +133,27 @@ def migrate_2to3(
         array([7, 7, 7, 7], dtype=int16)
     """
     return run(migration.migrate_2to3(store, path, remove_v2, dry_run))
+
+
+class _Storage(ModuleType):
+    """This module: its one attribute that can be set is a setting."""
+
+    @property
+    def default_compressor(self) -> Any:
+        """What compresses new arrays that do not say, as in zarr 2: a numcodecs codec, or None.
+
+        The same as `azarr.config.get().default_compressor`; setting it is for the whole process.
+        """
+        codec = config.get().default_compressor
+        if codec != "default":
+            return codec
+        from numcodecs import Blosc
+
+        return Blosc()
+
+    @default_compressor.setter
+    def default_compressor(self, codec: Any) -> None:
+        config.set(default_compressor=codec)
+
+
+sys.modules[__name__].__class__ = _Storage

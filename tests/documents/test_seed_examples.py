@@ -128,11 +128,12 @@ def _ends(line: str) -> bool:
 
 
 def zarr_module() -> dict[str, types.ModuleType]:
-    """azarr under the names of zarr 2, which also had the codecs of numcodecs as its own."""
+    """azarr under the names of zarr 2, which also had its stores and codecs at the top."""
 
     class Zarr(types.ModuleType):
         def __getattr__(self, name: str) -> Any:
-            return getattr(azarr, name) if hasattr(azarr, name) else getattr(numcodecs, name)
+            places = (azarr, azarr.storage, numcodecs)
+            return getattr(next((each for each in places if hasattr(each, name)), azarr), name)
 
     zarr = Zarr("zarr")
     zarr.storage = azarr.storage  # type: ignore[attr-defined]
@@ -143,16 +144,18 @@ def zarr_module() -> dict[str, types.ModuleType]:
 def outcomes(part: str, zarr_format: int, folder: Path) -> dict[int, tuple[str, str]]:
     """What every example of a part prints: line -> (wanted, printed)."""
     namespace: dict[str, Any] = {"np": np}
+    out = io.StringIO()  # one for all: an example may keep `sys.stdout`
     results = {}
     with contextlib.chdir(folder), azarr.config.using(zarr_format=zarr_format):
         for example in examples(part):
             if example.reason_not_to_run is None:
-                results[example.line] = (example.wanted, printed(example, namespace))
+                results[example.line] = (example.wanted, printed(example, namespace, out))
     return results
 
 
-def printed(example: Example, namespace: dict[str, Any]) -> str:
-    out = io.StringIO()
+def printed(example: Example, namespace: dict[str, Any], out: io.StringIO) -> str:
+    out.seek(0)
+    out.truncate()
     with contextlib.redirect_stdout(out):
         try:
             code = compile(example.source + "\n", f"line {example.line}", "single")

@@ -281,8 +281,9 @@ def test_reading_many_missing_chunks_of_an_async_store_takes_bounded_memory() ->
 
 
 @pytest.mark.parametrize("module", ["azarr", "azarr.storage", "azarr.errors"])
-def test_importing_azarr_imports_no_heavy_dependency(module: str) -> None:
-    code = f"import sys, {module}; print(*sorted({{m.partition('.')[0] for m in sys.modules}}))"
+def test_importing_and_using_azarr_imports_no_heavy_dependency(module: str) -> None:
+    use = f"import sys, {module}; import azarr; azarr.zeros(3)[:] = 1"
+    code = f"{use}; print(*sorted({{m.partition('.')[0] for m in sys.modules}}))"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )

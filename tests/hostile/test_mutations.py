@@ -17,8 +17,7 @@ from typing import Any
 import numcodecs
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 import azarr
 from azarr.errors import AzarrError, ChunkDataError, MetadataError

@@ -204,7 +204,12 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("select", "index", "message"), WRONG, ids=lambda value: str(value)[:40])
+def name_of(value: Any) -> str:
+    """The same in every process: workers of pytest-xdist must agree on the names of tests."""
+    return getattr(value, "__name__", None) or str(value)[:40]
+
+
+@pytest.mark.parametrize(("select", "index", "message"), WRONG, ids=name_of)
 def test_a_wrong_index_is_refused_with_a_message(select: Any, index: Any, message: str) -> None:
     with pytest.raises(SelectionError) as caught:
         select(index, S)

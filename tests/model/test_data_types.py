@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 
 from azarr.errors import MetadataError, UnknownDataTypeError
-from azarr.model import CodecSpec, DataType, spelled
-from azarr.model import _spelling_v2 as v2
-from azarr.model import _spelling_v3 as v3
+from azarr.model import CodecSpec, DataType, _spelling_v2 as v2, _spelling_v3 as v3, spelled
 
 UNITS = ["Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns", "ps", "fs", "as"]
 SIMPLE = [

@@ -11,14 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from hypothesis.extra import numpy as npst
 
 from azarr.errors import MetadataError
-from azarr.model import DataType
-from azarr.model import _spelling_v2 as v2
-from azarr.model import _spelling_v3 as v3
+from azarr.model import DataType, _spelling_v2 as v2, _spelling_v3 as v3
 from azarr.model._show import show
 
 FORMATS = [v2, v3]

@@ -13,8 +13,7 @@ from typing import Any
 import numcodecs
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 import azarr
 from azarr.errors import ChunkDataError, MetadataError

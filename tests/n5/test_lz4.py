@@ -6,8 +6,7 @@ from base64 import b85decode
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from azarr.codecs import Parts, Pipeline, compile_parts
 from azarr.codecs._xxhash import xxh32

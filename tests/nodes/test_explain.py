@@ -8,8 +8,7 @@ from typing import Any
 import anyio
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 import azarr
 import azarr.aio

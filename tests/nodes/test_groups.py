@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import Any
 
@@ -226,12 +227,48 @@ def test_a_hierarchy_with_a_fault_is_refused_as_a_whole() -> None:
     assert dict(root.store) == before
 
 
-def test_many_nodes_are_created_in_two_round_trips() -> None:
+@pytest.mark.parametrize(("zarr_format", "levels"), [(2, "a"), (3, "a"), (3, "a/b/c")])
+def test_many_nodes_are_created_in_a_round_trip_for_each_level(
+    zarr_format: Any, levels: str
+) -> None:
     store = LatencyStore(MemoryStore(), 0.02)
-    root = azarr.create_group(store)
+    root = azarr.create_group(store, zarr_format=zarr_format)
     store.log.clear()
-    root.create_hierarchy({f"a/b{i}": {"shape": 1} for i in range(25)})  # under the limit
-    assert store.log.round_trips == 2
+    root.create_hierarchy({f"{levels}{i}": {"shape": 1} for i in range(25)})  # under the limit
+    assert store.log.round_trips == 1 + levels.count("/") + 1
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_a_failure_leaves_no_node_without_its_parent_and_its_attributes(zarr_format: Any) -> None:
+    nodes = {
+        "a/b/c": {"shape": 1, "attributes": {"x": 1}},
+        "a": {"attributes": {"x": 1}},
+        "d/e": {"attributes": {"x": 1}},
+    }
+    for fails_at in range(12):
+        store = FailingStore(fails_at)
+        root = azarr.create_group(store.store, zarr_format=zarr_format)
+        opened = azarr.open_group(store)
+        with contextlib.suppress(azarr.errors.StoreError):
+            opened.create_hierarchy(nodes)
+        there = {path for path in ("a", "a/b", "a/b/c", "d", "d/e") if path in root}
+        parents = {path.rpartition("/")[0] for path in there}
+        assert parents <= {"", *there}
+        assert all(dict(root[path].attrs) == {"x": 1} for path in there & nodes.keys())
+
+
+class FailingStore(CountingStore):
+    """Refuses every write after the first few."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(MemoryStore())
+        self._left = count
+
+    def set(self, key: str, value: Any) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise azarr.errors.StoreError(f"{key!r} cannot be written")
+        super().set(key, value)
 
 
 @pytest.mark.parametrize(("zarr_format", "expected"), [(3, 4), (2, 6)])

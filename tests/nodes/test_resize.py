@@ -7,8 +7,7 @@ from typing import Any
 import anyio
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 import azarr
 from azarr.errors import ReadOnlyError, StoreError, UsageError

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from benchmarks.s3_server import S3Server
 from tests.stores.s3_cases import S3Conformance, options
 
 from azarr.stores import AsyncStore, BlockingStore, FsspecStore, FSStore
 from azarr.testing.conformance import BlockingStoreConformance
+from benchmarks.s3_server import S3Server
 
 _folders = count()
 

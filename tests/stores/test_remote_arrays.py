@@ -11,13 +11,13 @@ from typing import Any
 import anyio
 import numpy as np
 import pytest
-from benchmarks.s3_server import Conditions, S3Server
 from tests.stores.s3_cases import options
 
 import azarr
 import azarr.aio
 from azarr.errors import ConflictError, StoreError
 from azarr.stores import FsspecStore, FSStore, ObstoreStore, make_store
+from benchmarks.s3_server import Conditions, S3Server
 
 VALUES = np.arange(64 * 64, dtype="i4").reshape(64, 64)
 

@@ -12,11 +12,11 @@ from typing import Any
 
 import anyio
 import pytest
-from benchmarks.s3_server import Conditions, S3Server
 from tests.stores.s3_cases import SECRET, options
 
 from azarr.errors import AzarrError, ConflictError, ReadOnlyError, StoreError
 from azarr.stores import AsyncStore, FsspecStore, ObstoreStore
+from benchmarks.s3_server import Conditions, S3Server
 
 pytestmark = pytest.mark.anyio
 

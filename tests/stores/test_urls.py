@@ -15,7 +15,6 @@ from typing import Any
 import anyio
 import numpy as np
 import pytest
-from benchmarks.s3_server import S3Server
 from tests.stores.s3_cases import SECRET, options
 
 import azarr
@@ -29,6 +28,7 @@ from azarr.stores import (
     ObstoreStore,
     make_store,
 )
+from benchmarks.s3_server import S3Server
 
 HEAVY = ("aiohttp", "anyio", "asyncio", "boto3", "botocore", "fsspec", "obstore", "s3fs")
 

@@ -71,8 +71,8 @@ def run_demo(folder: Path, scale: Scale) -> None:
     print(
         f"\nEverything read is equal to what was written; it takes {bytes_text(stored)} on disk.\n"
         f"Awaited together the regions came {blocking.seconds / awaited.seconds:.0f} times sooner: "
-        f"up to {azarr.config.get().requests} requests wait\n"
-        f"at the same time. A round trip is one such wait; local files have none."
+        f"their requests wait at\n"
+        f"the same time. A round trip is one such wait; local files have none."
     )
 
 

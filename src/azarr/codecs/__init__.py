@@ -28,7 +28,7 @@ from azarr.codecs._blosc_parts import (
     parse_blosc as parse_blosc,
     touched_bytes as touched_bytes,
 )
-from azarr.codecs._cast import cast_spec as cast_spec
+from azarr.codecs._cast import CAST_NAME as CAST_NAME, cast_spec as cast_spec
 from azarr.codecs._defaults import default_codecs
 from azarr.codecs._migration import as_zarr_v3 as as_zarr_v3
 from azarr.codecs._n5 import N5Block, N5Blocks

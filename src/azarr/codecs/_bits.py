@@ -5,7 +5,7 @@ Source: zarr-extensions, codecs/packbits and codecs/bitround.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from azarr.codecs._configuration import Field, integer, one_of, read
 from azarr.codecs._stage import Chunk, Codec, Memory, Size, Stage, need_chunk
 from azarr.errors import DecodeError, MetadataError
-from azarr.model import CodecSpec
+from azarr.model import CodecSpec, in_memory_order, part_of, small_type
 from azarr.typing import Buffer, NDArray
 
 _BIT = Field(
@@ -32,7 +32,10 @@ def _compile_packbits(spec: CodecSpec, before: Any) -> Stage:
     chunk = need_chunk(spec, before)
     settings = read(spec, _PACKBITS_FIELDS)
     component = _component(spec, chunk.dtype)
-    first, last = _bit_range(spec, component, settings["first_bit"], settings["last_bit"])
+    small = small_type(chunk.dtype)
+    highest = _highest_bit(component) if small is None else small.bits - 1
+    signed = component.kind == "i" or chunk.dtype.name in ("int2", "int4")
+    first, last = _bit_range(spec, chunk.dtype, highest, settings)
     bits = (chunk.nbytes // component.itemsize) * (last - first + 1)
     nbytes = -(-bits // 8)
     padding = bytes([8 * nbytes - bits])
@@ -52,7 +55,9 @@ def _compile_packbits(spec: CodecSpec, before: Any) -> Stage:
         if (head and data[0] != head[0]) or (tail and data[-1] != tail[0]):
             raise DecodeError(f"codec {spec.name!r}: it does not have {padding[0]} padding bits")
         flat = np.unpackbits(np.frombuffer(body, np.uint8), count=bits, bitorder="little")
-        values = _from_bits(flat.reshape(-1, last - first + 1), component, first)
+        values = _from_bits(flat.reshape(-1, last - first + 1), component, first, signed)
+        if small is not None:  # in memory, bits beyond those of the data type are zero
+            values = values & component.type((1 << small.bits) - 1)
         return values.view(chunk.dtype).reshape(chunk.shape)
 
     return Stage(after=Memory(Size(total)), encode=encode, decode=decode)
@@ -60,6 +65,9 @@ def _compile_packbits(spec: CodecSpec, before: Any) -> Stage:
 
 def _component(spec: CodecSpec, dtype: np.dtype[Any]) -> np.dtype[Any]:
     """The dtype whose bits are counted: half of a complex number, the number itself otherwise."""
+    small = small_type(dtype)
+    if small is not None:
+        return np.dtype(f"u{2 if small.bits > 8 else 1}")
     if dtype.kind == "c":
         return np.dtype(f"{dtype.byteorder}f{dtype.itemsize // 2}")
     if dtype.kind not in "biuf":
@@ -67,16 +75,20 @@ def _component(spec: CodecSpec, dtype: np.dtype[Any]) -> np.dtype[Any]:
     return dtype
 
 
+def _highest_bit(component: np.dtype[Any]) -> int:
+    return 0 if component.kind == "b" else 8 * component.itemsize - 1
+
+
 def _bit_range(
-    spec: CodecSpec, component: np.dtype[Any], first: int | None, last: int | None
+    spec: CodecSpec, dtype: np.dtype[Any], highest: int, settings: Mapping[str, int | None]
 ) -> tuple[int, int]:
-    highest = 0 if component.kind == "b" else 8 * component.itemsize - 1
+    first, last = settings["first_bit"], settings["last_bit"]
     first = 0 if first is None else first
     last = highest if last is None else last
     if not first <= last <= highest:
         raise MetadataError(
             f"codec {spec.name!r}: bits {first} to {last} are not a range within 0 to {highest}, "
-            f"the bits of {component}"
+            f"the bits of {dtype}"
         )
     return first, last
 
@@ -88,19 +100,19 @@ def _to_bits(array: NDArray, component: np.dtype[Any]) -> NDArray:
     return rows if component.kind == "b" else np.unpackbits(rows, axis=1, bitorder="little")
 
 
-def _from_bits(rows: NDArray, component: np.dtype[Any], first: int) -> NDArray:
+def _from_bits(rows: NDArray, component: np.dtype[Any], first: int, signed: bool) -> NDArray:
     if component.kind == "b":
         return rows.astype(bool).reshape(-1)
     width = 8 * component.itemsize
     full = np.zeros((len(rows), width), np.uint8)
     full[:, first : first + rows.shape[1]] = rows
-    if component.kind == "i":  # the highest stored bit is the sign
+    if signed:  # the highest stored bit is the sign
         full[:, first + rows.shape[1] :] = rows[:, -1:]
     packed = np.packbits(full, axis=1, bitorder="little")
     return packed.view(component.newbyteorder("<")).reshape(-1).astype(component, copy=False)
 
 
-_MANTISSA_BITS = {"f2": 10, "f4": 23, "f8": 52}
+_MANTISSA_BITS = {"float16": 10, "float32": 23, "float64": 52, "bfloat16": 7}
 
 
 def _compile_bitround(spec: CodecSpec, before: Any) -> Stage:
@@ -111,9 +123,9 @@ def _compile_bitround(spec: CodecSpec, before: Any) -> Stage:
 
 def _rounder(spec: CodecSpec, chunk: Chunk, keep: int) -> Callable[[NDArray], NDArray]:
     dtype = chunk.dtype
-    if dtype.kind in "fc":
-        component = _component(spec, dtype)
-        return lambda array: _round_floats(np.ascontiguousarray(array), component, keep)
+    part = _float_part(dtype)
+    if part.name in _MANTISSA_BITS:
+        return lambda array: _round_floats(np.ascontiguousarray(array), part, keep)
     if dtype.kind in "iu":
         return lambda array: _round_integers(array, keep)
     if dtype.kind in "mM":
@@ -121,20 +133,27 @@ def _rounder(spec: CodecSpec, chunk: Chunk, keep: int) -> Callable[[NDArray], ND
     raise MetadataError(f"codec {spec.name!r} rounds numbers and times, not {dtype}")
 
 
+def _float_part(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype of the parts of a complex number, any other dtype as it is; in memory order."""
+    small = small_type(dtype)
+    if small is not None:
+        return part_of(dtype) if small.family == "small complex" else dtype
+    return np.dtype(f"f{dtype.itemsize // 2}") if dtype.kind == "c" else dtype.newbyteorder("=")
+
+
 def _round_floats(array: NDArray, component: np.dtype[Any], keep: int) -> NDArray:
     """Keep `keep` bits of the mantissa, ties to even; infinities and NaN stay what they are."""
-    mantissa = _MANTISSA_BITS[component.str[1:]]
+    mantissa = _MANTISSA_BITS[component.name]
     if mantissa <= keep:
         return array
-    values = (
-        array.astype(array.dtype.newbyteorder("=")).reshape(-1).view(component.newbyteorder("="))
-    )
+    native = in_memory_order(array.dtype)
+    values = array.astype(native).reshape(-1).view(component)
     bits = values.view(f"u{component.itemsize}")
     one, dropped = bits.dtype.type(1), bits.dtype.type(mantissa - keep)
     half = (one << (dropped - one)) - one
     rounded = (bits + half + (bits >> dropped & one)) >> dropped << dropped
     np.copyto(bits, rounded, where=np.isfinite(values))
-    return values.view(array.dtype.newbyteorder("=")).reshape(array.shape).astype(array.dtype)
+    return values.view(native).reshape(array.shape).astype(array.dtype)
 
 
 def _round_integers(array: NDArray, keep: int) -> NDArray:

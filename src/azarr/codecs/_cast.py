@@ -13,7 +13,7 @@ import numpy as np
 
 from azarr.codecs._stage import Chunk, Codec, Memory, Size, Stage, as_bytes
 from azarr.errors import DecodeError
-from azarr.model import CodecSpec, DataType
+from azarr.model import CodecSpec, DataType, small_type
 from azarr.typing import NDArray
 
 CAST_NAME = "azarr.cast"
@@ -21,12 +21,16 @@ CAST_NAME = "azarr.cast"
 
 def cast_spec(stored: np.dtype[Any], shown: np.dtype[Any]) -> CodecSpec:
     """The codec that shows elements stored as one data type as another."""
-    return CodecSpec(CAST_NAME, {"stored": stored.str, "shown": shown.str})
+    return CodecSpec(CAST_NAME, {"stored": _name(stored), "shown": _name(shown)})
+
+
+def _name(dtype: np.dtype[Any]) -> str:
+    return dtype.str if small_type(dtype) is None else dtype.name
 
 
 def _compile(spec: CodecSpec, before: Chunk | Memory) -> Stage:
-    stored = np.dtype(str(spec.configuration["stored"]))
-    shown = np.dtype(str(spec.configuration["shown"]))
+    stored = DataType.of(str(spec.configuration["stored"])).dtype
+    shown = DataType.of(str(spec.configuration["shown"])).dtype
 
     def cast(chunk: NDArray, dtype: np.dtype[Any]) -> NDArray:
         try:

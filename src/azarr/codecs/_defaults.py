@@ -19,7 +19,7 @@ _BLOSC = CodecSpec("numcodecs.blosc", {"cname": "lz4", "clevel": 5, "shuffle": 1
 def default_codecs(
     data_type: DataType, zarr_format: ZarrFormat, object_codec: CodecSpec | None = None
 ) -> Codecs:
-    """(filters, serializer, compressors) of a new array; v2 takes the object codec, if one is given.
+    """(filters, serializer, compressors) of a new array; v2 takes the object codec, if any.
 
     Raises:
         MetadataError: the format has no codec for the data type.

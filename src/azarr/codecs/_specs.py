@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeAlias
 
+from azarr.codecs._layout import has_byte_order
 from azarr.codecs._n5_compressions import N5_PREFIX, n5_spec, numcodecs_spec
 from azarr.codecs._numcodecs import PREFIX, make_numcodec
 from azarr.errors import UsageError
@@ -140,7 +141,9 @@ def _crc32c_to_v3(configuration: _Configuration, _: DataType | None) -> CodecSpe
 
 def _endian(data_type: DataType) -> _Configuration:
     dtype = data_type.dtype
-    return {"endian": "little"} if dtype.newbyteorder("<") != dtype.newbyteorder(">") else {}
+    # Structures may do without, but not every reader of them does.
+    fields = dtype.fields is not None and dtype.newbyteorder("<") != dtype.newbyteorder(">")
+    return {"endian": "little"} if fields or has_byte_order(dtype) else {}
 
 
 _TO_V3: dict[str, Callable[[_Configuration, DataType | None], CodecSpec | None]] = {

@@ -32,12 +32,15 @@ from azarr.engine._state import ArrayState, GroupState, NodeState
 from azarr.engine._stream import AsyncStream, Stream
 from azarr.engine._synchronizers import ProcessSynchronizer, Synchronizer, ThreadSynchronizer
 from azarr.engine._tree import copy_prefix, create_nodes, walk
+from azarr.engine._ways import AwaitedWay, BlockingWay, Way
 from azarr.engine._write import write
 
 __all__ = [
     "ArrayState",
     "AsyncStream",
+    "AwaitedWay",
     "BlockingRuntime",
+    "BlockingWay",
     "GroupState",
     "LoggingObserver",
     "Metadata",
@@ -49,6 +52,7 @@ __all__ = [
     "Runtime",
     "Synchronizer",
     "ThreadSynchronizer",
+    "Way",
     "append",
     "at_chunks",
     "bytes_of",

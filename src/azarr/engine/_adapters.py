@@ -24,6 +24,8 @@ class ThreadedStore(AsyncStore):
         self.latency = store.latency
         self.read_only = store.read_only
         self.conditional = store.conditional
+        self.atomic_delete_if = store.atomic_delete_if
+        self.retry = store.retry
 
     async def _hop(self, function: Callable[..., T], *args: Any) -> T:
         import anyio.to_thread

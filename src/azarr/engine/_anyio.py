@@ -59,7 +59,8 @@ class AnyioRuntime:
         return await self._requests.send("get_with_generation", key, call)
 
     async def set(self, key: str, value: Buffer) -> None:
-        await self._requests.send("set", key, partial(self.store.set, key, value))
+        call = partial(self.store.set, key, value)
+        await self._requests.send("set", key, call, memoryview(value).nbytes)
 
     async def set_if(self, key: str, value: Buffer, generation: Generation | None) -> Generation:
         return await self._requests.set_if(key, value, generation)

@@ -18,10 +18,10 @@ made, waits, and begins again.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
+from os import urandom
 
 from azarr.engine._hierarchy import NodeDocuments
 from azarr.engine._inventory import at_chunks
@@ -94,7 +94,7 @@ async def append(
                         await write(chunks, state, plan, data, None)
                     await documents.replace(longer)
             except ConflictError:
-                await runtime.sleep(POLL * secrets.randbelow(100) / 50)
+                await runtime.sleep(POLL * urandom(1)[0] / 128)
                 continue
             return longer
     raise ConflictError(
@@ -125,7 +125,7 @@ async def _unclaimed(runtime: Runtime, documents: NodeDocuments) -> ArrayMetadat
 
 def claim_on(text: bytes) -> bytes:
     """A document with other white space at its end: 64 random bits, as spaces and tabs."""
-    bits = format(secrets.randbits(64), "064b")
+    bits = format(int.from_bytes(urandom(8)), "064b")
     return text.rstrip() + b"\n" + bits.replace("0", " ").replace("1", "\t").encode()
 
 
@@ -192,7 +192,10 @@ class _ClaimedAppend:
         selection: object,
         part: NDArray,
     ) -> None:
-        new = await self._runtime.compute(self._merge.at(key).merged, old, selection, part)
+        merge = self._merge.at(key)
+        new = await self._runtime.compute(merge.merged, old, selection, part)
+        if new is None and generation is not None and not self._runtime.store.atomic_delete_if:
+            new = await self._runtime.compute(merge.empty)
         if new is not None:
             now = await self._runtime.set_if(key, new, generation)
             if generation is None:

@@ -1,4 +1,4 @@
-"""The blocking runtime: `async def` methods that never suspend, driven in the caller's own thread."""
+"""The blocking runtime: `async def` methods that never suspend, driven in the caller's thread."""
 
 from __future__ import annotations
 
@@ -186,7 +186,7 @@ class _SharedSteps:
 def _for_each_in_threads(
     work: Work, steps: Iterator[Any], threads: int, stop: threading.Event | None
 ) -> None:
-    """The caller's thread is one of the workers, so a busy pool slows it down but never blocks it."""
+    """The caller's thread is one of the workers: a busy pool slows it down but never blocks it."""
     shared = _SharedSteps(steps, stop)
 
     def run() -> None:

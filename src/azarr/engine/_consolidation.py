@@ -36,13 +36,7 @@ from azarr.model import (
     parse_node,
     with_consolidated,
 )
-from azarr.stores import (
-    AsyncConsolidatedStore,
-    BlockingConsolidatedStore,
-    BlockingStore,
-    Known,
-    Store,
-)
+from azarr.stores import BlockingStore, Store
 from azarr.typing import ZarrFormat
 
 
@@ -97,6 +91,8 @@ def _knowing(
     documents: ConsolidatedDocuments,
     key: str | None,
 ) -> Store:
+    from azarr.stores import AsyncConsolidatedStore, BlockingConsolidatedStore, Known
+
     prefix, zarr_format = f"{path}/" if path else "", metadata.zarr_format
     # The copy in a v3 document has nothing of the group that the document is of.
     own = f"{prefix}{document_keys(3)[0]}" if zarr_format == 3 else None

@@ -1,4 +1,4 @@
-"""Nodes: open, create, list and delete them. Requests that do not depend on each other go together."""
+"""Nodes: open, create, list and delete them. Requests that need no other's answer go together."""
 
 from __future__ import annotations
 
@@ -244,7 +244,7 @@ async def _delete_remains(runtime: Runtime, path: str, metadata: Metadata) -> No
 async def members(
     runtime: Runtime, path: str, zarr_format: ZarrFormat | None = None
 ) -> dict[str, Metadata]:
-    """The nodes directly under a group, by name, sorted. Two round trips: list, then all documents."""
+    """The nodes directly under a group, by name, sorted. Two round trips: list, all documents."""
     _, names = await runtime.list_children(path)
     sought = zarr_format if is_container(zarr_format) else None
     nodes = await open_nodes(runtime, [_key(path, name) for name in names], sought, exist=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from copy import copy
 from functools import partial
+from math import prod
 from typing import Any, Protocol
 
 import numpy as np
@@ -33,6 +34,9 @@ class Merger(Protocol):
 
     def merged(self, old: Buffer | None, selection: Any, part: NDArray) -> Buffer | None:
         """The value when `part` replaces a selection of what is stored."""
+
+    def empty(self) -> Buffer:
+        """The value that says nothing but the fill value, where one has to be stored."""
 
 
 def merger(array: ArrayState, plan: Plan, fields: FieldNames) -> Merger:
@@ -89,7 +93,7 @@ class ChunkMerger:
 
     @property
     def whole_elements(self) -> bool:
-        """Whether elements are written with all their fields, so that nothing of the old remains."""
+        """Whether elements are written with all their fields: nothing of the old remains."""
         return self._fields is None
 
     def encoded(self, selection: Any, part: NDArray) -> Buffer | None:
@@ -101,8 +105,7 @@ class ChunkMerger:
 
     def merged(self, old: Buffer | None, selection: Any, part: NDArray) -> Buffer | None:
         if old is None:
-            chunk = np.empty(self._shape, self._dtype)
-            chunk[...] = self._fill
+            chunk = self._filled()
         else:
             chunk = np.array(self._pipeline.decode(old), order="C" if self._flat else "K")
         view = chunk.reshape(-1) if self._flat else chunk
@@ -115,9 +118,20 @@ class ChunkMerger:
                 view[name][selection] = part[name]
         return self._encode(chunk)
 
+    def empty(self) -> Buffer:
+        return self._stored(self._filled())
+
+    def _filled(self) -> NDArray:
+        chunk: NDArray = np.empty(self._shape, self._dtype)
+        chunk[...] = self._fill
+        return chunk
+
     def _encode(self, chunk: NDArray) -> Buffer | None:
         if self._is_empty is not None and self._is_empty(chunk):
             return None
+        return self._stored(chunk)
+
+    def _stored(self, chunk: NDArray) -> Buffer:
         if chunk.shape != self._stored_shape:
             chunk = chunk[tuple(map(slice, self._stored_shape))]
         return self._pipeline.encode(chunk)
@@ -155,6 +169,14 @@ class ShardMerger:
             except ChunkDataError as error:
                 raise layout.located(error, number) from error
         return layout.assemble(values)
+
+    def empty(self) -> Buffer:
+        layout = self._layout
+        values: list[Buffer | None] = [None] * prod(layout.counts)
+        values[0] = self._chunks.empty()  # a shard of none at all is not stored
+        shard = layout.assemble(values)
+        assert shard is not None
+        return shard
 
 
 def emptiness(array: ArrayState) -> Callable[[NDArray], bool]:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from typing import Any
-
-log = logging.getLogger("azarr")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +39,8 @@ class Observer:
     def started(self, request: Request) -> None:
         """A request is sent."""
 
-    def finished(self, request: Request, seconds: float, error: Exception | None) -> None:
-        """It was answered, or failed with an error."""
+    def finished(self, request: Request, seconds: float, error: BaseException | None) -> None:
+        """It was answered, failed with an error, or was cancelled (an error of the event loop)."""
 
     def retried(self, request: Request, attempt: int, delay: float, error: Exception) -> None:
         """It failed and will be sent again after `delay` seconds."""
@@ -60,7 +57,9 @@ class LoggingObserver(Observer):
 
     def retried(self, request: Request, attempt: int, delay: float, error: Exception) -> None:
         """Log at level INFO."""
-        log.info(
+        import logging  # 2 ms
+
+        logging.getLogger("azarr").info(
             "retrying %s %r in %.2f s: %s",
             request.kind,
             request.key,

@@ -1,4 +1,4 @@
-"""What a process knows about one store origin: its limit, its budgets, and what has been counted."""
+"""What a process knows about one store origin: its limit, its budgets, what has been counted."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Origin:
     def __init__(self) -> None:
         settings = config.get()
         self.limit = AdaptiveLimit(settings.requests)
-        self.retries = Budget(settings.retry.budget)
-        self.hedges = Budget(HEDGES_PER_REQUEST, burst=10.0)
+        self.retries = Budget()
+        self.hedges = Budget(burst=10.0)
         self.latencies = Latencies()
         self.counts = Counts()
         self.in_flight = 0

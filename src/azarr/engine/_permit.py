@@ -52,7 +52,14 @@ class Permit:
 
 
 def setter(event: anyio.Event) -> Callable[[], object]:
-    """Sets an event from any thread: the loops of asyncio and trio each have one safe way in."""
+    """Sets an event from any thread: the loops of asyncio and trio each have one safe way in.
+
+    From the same asyncio loop it is set directly: the safe way costs a system call.
+    """
     loop: Any = anyio.lowlevel.current_token().native_token
-    enter = getattr(loop, "call_soon_threadsafe", None) or loop.run_sync_soon
-    return lambda: enter(event.set)
+    enter = getattr(loop, "call_soon_threadsafe", None)
+    if enter is None:
+        return lambda: loop.run_sync_soon(event.set)
+    from asyncio import _get_running_loop as running
+
+    return lambda: event.set() if running() is loop else enter(event.set)

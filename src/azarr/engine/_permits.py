@@ -1,9 +1,9 @@
 """Permits: named, counted, handed over in order, shared by threads, tasks and event loops.
 
 One mechanism serves what must be limited in the whole process: requests in flight per store origin
-(capacity n), bytes in flight (capacity in bytes), and the right to change one chunk (capacity 1). It
-is a semaphore whose waiters may live in different threads and event loops, so it cannot be anyio's
-or threading's own.
+(capacity n), bytes in flight (capacity in bytes), and the right to change one chunk (capacity 1).
+It is a semaphore whose waiters may live in different threads and event loops, so it cannot be
+anyio's or threading's own.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Permits:
             return True
 
     def release(self, name: Hashable, amount: int = 1) -> None:
-        """Give permits back; the first waiters get them directly, as many as the capacity allows."""
+        """Give permits back; the first waiters get them directly, as many as there are."""
         with self._mutex:
             self._held[name] -= amount
             if name not in self._waiting:

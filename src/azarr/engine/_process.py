@@ -9,7 +9,6 @@ from __future__ import annotations
 import atexit
 import os
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,8 @@ from azarr.engine._origin import Origin
 from azarr.engine._permits import Permits
 
 if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
     from anyio.from_thread import BlockingPortal
 
 
@@ -59,6 +60,8 @@ class Process:
         if self._pool is None:
             with self._mutex:
                 if self._pool is None:
+                    from concurrent.futures import ThreadPoolExecutor
+
                     self._pool = ThreadPoolExecutor(self.cores, thread_name_prefix="azarr")
         return self._pool
 
@@ -73,6 +76,8 @@ class Process:
     def _start_loop(self) -> BlockingPortal:
         # Not anyio's `start_blocking_portal`: it is a generator, and when a forked child drops it,
         # it waits for a thread that the child does not have.
+        from concurrent.futures import Future
+
         import anyio
         from anyio.from_thread import BlockingPortal
 

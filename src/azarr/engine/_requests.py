@@ -14,7 +14,9 @@ from typing import TypeVar
 import anyio
 
 from azarr import config
+from azarr.engine._limit import size_class
 from azarr.engine._observers import Request
+from azarr.engine._origin import HEDGES_PER_REQUEST
 from azarr.engine._permit import Permit
 from azarr.engine._process import process
 from azarr.engine._turns import take_turns
@@ -34,12 +36,18 @@ class Requests:
         self._store = store
         self._origin = process().origin(store.origin)
         settings = config.get()
-        self._policy = settings.retry
+        self._policy = settings.retry if store.retry is None else store.retry
         limit, most = self._origin.limit, settings.requests
+        limit.allow(most)
         self._permit = Permit(("requests", store.origin), lambda: min(limit.value, most))
 
-    async def send(self, kind: str, key: str, call: Callable[[], Awaitable[T]]) -> T:
+    async def send(
+        self, kind: str, key: str, call: Callable[[], Awaitable[T]], nbytes: int | None = None
+    ) -> T:
         """The answer to a request, sent again while it fails in ways that may pass.
+
+        Args:
+            nbytes: of the value that is sent; None: one is received, or none.
 
         Raises:
             StoreError: it failed for good, or as often as the policy allows.
@@ -48,9 +56,12 @@ class Requests:
         request = Request(kind, self._store, key)
         hedge = self._policy.hedge and kind in READS
         attempt = 1
+        self._origin.retries.earn(self._policy.budget)
         while True:
             try:
-                return await (self._hedged if hedge else self._once)(request, call)
+                if hedge:
+                    return await self._hedged(request, call)
+                return await self._once(request, call, nbytes)
             except StoreError as error:
                 if not self._may_retry(error, attempt):
                     raise
@@ -83,7 +94,7 @@ class Requests:
                 lost = lost or error.transient
                 raise
 
-        return await self.send("set_if", key, put)
+        return await self.send("set_if", key, put, memoryview(value).nbytes)
 
     async def delete_if(self, key: str, generation: Generation) -> None:
         """A conditional delete; after a lost answer, that nothing is there means it was done."""
@@ -107,45 +118,55 @@ class Requests:
         more = attempt < self._policy.attempts
         return error.transient and more and self._origin.retries.spend()
 
-    async def _once(self, request: Request, call: Callable[[], Awaitable[T]]) -> T:
+    async def _once(
+        self, request: Request, call: Callable[[], Awaitable[T]], nbytes: int | None = None
+    ) -> T:
         origin, observers = self._origin, process().observers
         async with self._permit:
             origin.in_flight += 1
             counts = origin.counts
             counts.requests += 1
             counts.most_in_flight = max(counts.most_in_flight, origin.in_flight)
-            origin.retries.earn()
             for observer in observers:
                 observer.started(request)
             start = monotonic()
-            failure: Exception | None = None
+            failure: BaseException | None = None
             try:
-                return await call()
-            except Exception as error:
+                answer = await call()
+                self._answered(request.kind, monotonic() - start, answer, nbytes)
+                return answer
+            except BaseException as error:
                 failure = error
-                self._failed(error)
+                if isinstance(error, Exception):
+                    self._failed(error, start)
                 raise
             finally:
-                seconds = monotonic() - start
-                if failure is None:
-                    origin.limit.answered(seconds, origin.in_flight)
-                    if request.kind in READS:
-                        origin.latencies.add(seconds)
                 origin.in_flight -= 1
-                for observer in observers:
-                    observer.finished(request, seconds, failure)
+                if observers:
+                    seconds = monotonic() - start
+                    for observer in observers:
+                        observer.finished(request, seconds, failure)
 
-    def _failed(self, error: Exception) -> None:
+    def _answered(self, kind: str, seconds: float, answer: object, nbytes: int | None) -> None:
+        origin = self._origin
+        if nbytes is None:
+            value = answer[0] if type(answer) is tuple else answer
+            nbytes = len(value) if isinstance(value, bytes | memoryview) else 0
+        origin.limit.answered(seconds, origin.in_flight, (kind, size_class(nbytes)))
+        if kind in READS:
+            origin.latencies.add(seconds)
+
+    def _failed(self, error: Exception, start: float) -> None:
         counts = self._origin.counts
         counts.failures += 1
         if isinstance(error, StoreError) and error.throttled:
             counts.throttled += 1
-            self._origin.limit.throttled(monotonic())
+            self._origin.limit.throttled(monotonic(), start)
 
     async def _hedged(self, request: Request, call: Callable[[], Awaitable[T]]) -> T:
         """The first of two answers; the second request is sent only if the first takes long."""
         origin = self._origin
-        origin.hedges.earn()
+        origin.hedges.earn(HEDGES_PER_REQUEST)
         patience = origin.latencies.p95
         if patience == float("inf"):
             return await self._once(request, call)

@@ -1,7 +1,7 @@
 """An operation is what is to be done; `run` and `run_async` are the two ways of doing it.
 
-This module alone chooses the runtime: by the shape of the store (blocking or async), by its latency,
-and by how long the operation should take.
+This module alone chooses the runtime: by the shape of the store (blocking or async), by its
+latency, and by how long the operation should take.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from azarr.engine._blocking import BlockingRuntime, Stopped, drive
 from azarr.engine._process import process
 from azarr.engine._runtime import Runtime
 from azarr.engine._turns import take_turns
-from azarr.stores import AsyncStore, BlockingStore, Store
+from azarr.stores import BlockingStore, Store
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -77,9 +77,9 @@ def _awaits(store: Store) -> bool:
 def run(operation: Operation[T]) -> T:
     """Do it now, in this thread, or on the background event loop if the store is async only."""
     store = operation.store
-    if store.is_async or store.latency == "remote" or operation.beside is not None:
-        if operation.awaits:
-            return start_on_portal(operation).result()
+    both = operation.beside is not None
+    if (store.is_async or store.latency == "remote" or both) and operation.awaits:
+        return start_on_portal(operation).result()
     return drive(operation.body(BlockingRuntime(store)))  # type: ignore[arg-type]
 
 

@@ -1,4 +1,4 @@
-"""Decoded chunks into the result: the one statement `target[...] = chunk[...]`, in its few forms."""
+"""Decoded chunks into the result: the statement `target[...] = chunk[...]`, in its few forms."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from azarr.indexing import FieldNames
 from azarr.typing import Buffer, NDArray, Order
 
 DIRECT_BYTES = 64 * 1024
-"""Chunks of at least this many bytes are decoded into memory that is there already: into the output,
-or into a scratch buffer used again and again. Below it a fresh allocation is cheaper than the extra
-argument (8 KiB blosc chunk: 1.5 us against 3.0 us with a destination)."""
+"""Chunks of at least this many bytes are decoded into memory that is there already: into the
+output, or into a scratch buffer used again and again. Below it a fresh allocation is cheaper than
+the extra argument (8 KiB blosc chunk: 1.5 us against 3.0 us with a destination)."""
 
 
 def scatterer(

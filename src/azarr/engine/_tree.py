@@ -92,7 +92,7 @@ async def create_nodes(
 
     One round trip to look, and one for each level of the hierarchy that is written, whatever the
     number of nodes: parents before their children, so that a failure leaves none without its
-    parent. One more to delete what is overwritten. Everything is checked before anything is written.
+    parent. One more to delete what is overwritten. All is checked before anything is written.
 
     Args:
         builds: makes the metadata of the node at each path, in a format.

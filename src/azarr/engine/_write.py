@@ -81,6 +81,8 @@ class _ChunkWriter:
     async def update(self, key: str, selection: Any, part: NDArray, create: bool = True) -> None:
         """Change a part of a chunk; other parts keep what anybody else wrote to them."""
         merge = self._merge.at(key)
+        # Where deleting on condition takes two steps, an update in between would be lost.
+        deletes = self._runtime.store.atomic_delete_if
         async with exclusive(self._runtime, self._synchronizer, key):
             if not self._conditional:
                 old = await self._runtime.get(key)
@@ -93,6 +95,8 @@ class _ChunkWriter:
                 if old is None and not create:
                     return
                 new = await self._run(merge.merged, old, selection, part)
+                if new is None and generation is not None and not deletes:
+                    new = await self._run(merge.empty)
                 try:
                     await self._store_if(key, new, generation)
                     return

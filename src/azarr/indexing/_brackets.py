@@ -21,7 +21,6 @@ from azarr.indexing._normalize import (
 from azarr.indexing._selection import Selection
 from azarr.typing import Shape
 
-
 _BASIC = frozenset({int, slice, type(Ellipsis)})
 
 

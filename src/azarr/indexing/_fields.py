@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.lib.recfunctions import repack_fields
 
 from azarr.errors import SelectionError
 
@@ -54,4 +53,6 @@ def field_dtype(fields: FieldNames, dtype: np.dtype[Any]) -> np.dtype[Any]:
         return dtype
     if isinstance(fields, str):
         return dtype[fields]
+    from numpy.lib.recfunctions import repack_fields  # with numpy.ma, 9 ms
+
     return np.dtype(repack_fields(dtype[fields]))

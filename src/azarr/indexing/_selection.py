@@ -5,15 +5,14 @@ Plain values: they can be compared, pickled, and planned against any chunk grid.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from azarr.typing import Shape
 
-Axis: TypeAlias = int | slice | npt.NDArray[np.intp]
+Axis: TypeAlias = int | slice | np.ndarray[Any, np.dtype[np.intp]]
 """What is selected along one axis: an index in [0, length), which drops the axis from the result; a
 slice with 0 <= start <= stop <= length and step >= 1, where stop is one past the last selected
 element; or a 1-D array of indices in [0, length), in any order, repeats allowed."""
@@ -32,7 +31,7 @@ class OrthogonalSelection:
 
     axes: tuple[Axis, ...]
     shape: Shape
-    indices: int | None = None
+    indices: int | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,7 +43,7 @@ class CoordinateSelection:
         shape: the shape of the result, whose elements in C order are the points.
     """
 
-    coordinates: tuple[npt.NDArray[np.intp], ...]
+    coordinates: tuple[np.ndarray[Any, np.dtype[np.intp]], ...]
     shape: Shape
 
     @property

@@ -5,9 +5,12 @@ Zarr v3 and N5. No other layer knows a format's JSON or the names of its documen
 codecs.
 """
 
-from azarr.model._spelling_n5 import BLOCK as N5_BLOCK
-from azarr.model._spelling_n5 import COMPRESSIONS as N5_COMPRESSIONS
-from azarr.model._spelling_n5 import RAW as N5_RAW
+from azarr.model._small_types import SmallType, in_memory_order, part_of, small_type
+from azarr.model._spelling_n5 import (
+    BLOCK as N5_BLOCK,
+    COMPRESSIONS as N5_COMPRESSIONS,
+    RAW as N5_RAW,
+)
 from azarr.model._spelling_v3 import spelled
 from azarr.model.chunk_grids import ChunkGrid, RegularGrid
 from azarr.model.chunk_keys import ChunkKeyEncoding
@@ -30,8 +33,7 @@ from azarr.model.documents import (
     parse_node,
 )
 from azarr.model.metadata import ArrayMetadata, GroupMetadata
-from azarr.model.zarr_v1 import DOCUMENTS as V1_DOCUMENTS
-from azarr.model.zarr_v1 import parse_v1
+from azarr.model.zarr_v1 import DOCUMENTS as V1_DOCUMENTS, parse_v1
 
 __all__ = [
     "METADATA_KEY",
@@ -49,17 +51,21 @@ __all__ = [
     "DataType",
     "GroupMetadata",
     "RegularGrid",
+    "SmallType",
     "as_root",
     "attribute_documents",
     "consolidated_document",
     "document_keys",
+    "in_memory_order",
     "is_container",
     "node_documents",
     "parse_node",
     "parse_v1",
+    "part_of",
     "parse_consolidated_v2",
     "parse_consolidated_v3",
     "register_codec_kind",
+    "small_type",
     "spelled",
     "split_codecs",
     "with_consolidated",

@@ -19,6 +19,7 @@ import numpy as np
 from azarr.errors import MetadataError
 from azarr.model._families import DType, family_of
 from azarr.model._show import show
+from azarr.model._small_types import number_range, part_of, small_type
 from azarr.typing import NDArray
 
 FLOAT_NAMES = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
@@ -94,6 +95,57 @@ def cast_complex(value: Any, dtype: DType) -> Any:
         parts = (value, 0.0)
     pair = np.array([cast_float(number, part) for number in parts], part)
     return pair.view(f"c{dtype.itemsize}")[0]
+
+
+def cast_small_integer(value: Any, dtype: DType) -> Any:
+    """An integer in range, or a float without a fraction."""
+    if isinstance(value, np.generic) and small_type(value.dtype) is not None:
+        value = value.item()
+    number = cast_integer(value, np.dtype(np.int64))
+    low, high = number_range(dtype)
+    if not low <= number <= high:
+        refuse(value, dtype, f"an integer from {low} to {high}")
+    return dtype.type(int(number))
+
+
+def cast_small_float(value: Any, dtype: DType) -> Any:
+    """A real number in range, or the name of a non-finite one that the data type has.
+
+    What is too large for a type without infinity would become its NaN, or its largest number.
+    """
+    if isinstance(value, np.generic) and value.dtype.type is dtype.type:
+        return value
+    if isinstance(value, np.generic) and small_type(value.dtype) is not None:
+        value = value.item()
+    if is_zero(value) and not math.copysign(1, value) < 0:
+        return np.zeros((), dtype)[()]  # float8_e8m0fnu has no zero: 2**-127
+    number = float(cast_float(value, np.dtype(np.float64)))
+    low, high = number_range(dtype)
+    row = small_type(dtype)
+    if math.isnan(number):
+        fits = row is not None and row.nan is not None
+    else:
+        fits = low <= number <= high
+    with np.errstate(all="ignore"):
+        scalar = dtype.type(number)
+    if not fits and not (math.isinf(number) and math.isinf(float(scalar))):
+        refuse(value, dtype, f"a number from {low} to {high}, or a special one that it has")
+    return scalar
+
+
+def cast_small_complex(value: Any, dtype: DType) -> Any:
+    """As `cast_complex`."""
+    if isinstance(value, np.generic) and value.dtype.type is dtype.type:
+        return value
+    part = part_of(dtype)
+    cast = cast_float if small_type(part) is None else cast_small_float
+    if isinstance(value, list | tuple) and len(value) == 2:
+        parts = value
+    elif isinstance(value, Complex) and not isinstance(value, Real):
+        parts = (value.real, value.imag)
+    else:
+        parts = (value, 0.0)
+    return np.array([cast(number, part) for number in parts], part).view(dtype)[0]
 
 
 _TIMES = {"M": (str, date, np.datetime64), "m": (str, timedelta, np.timedelta64)}
@@ -240,6 +292,9 @@ CASTS: dict[str, Callable[[Any, DType], Any]] = {
     "integer": cast_integer,
     "float": cast_float,
     "complex": cast_complex,
+    "small integer": cast_small_integer,
+    "small float": cast_small_float,
+    "small complex": cast_small_complex,
     "datetime": cast_time,
     "timedelta": cast_time,
     "fixed bytes": cast_fixed_bytes,

@@ -1,7 +1,7 @@
 """Families of data types: the data types whose elements are handled alike.
 
-A family is the key of a row in every table about data types. A further NumPy scalar type, such as
-bfloat16, is one row here.
+A family is the key of a row in every table about data types. A further NumPy scalar type is one row
+here; those of ml_dtypes, such as bfloat16, stand in `_small_types`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 import numpy as np
+
+from azarr.model._small_types import small_type
 
 DType: TypeAlias = np.dtype[Any]
 
@@ -35,4 +37,10 @@ def family_of(dtype: DType, element: str | None = None) -> str:
     """
     if element is not None:
         return element
-    return "structured" if dtype.names is not None else _FAMILIES.get(dtype.type, "")
+    if dtype.names is not None:
+        return "structured"
+    family = _FAMILIES.get(dtype.type)
+    if family is None:
+        row = small_type(dtype)
+        family = "" if row is None else row.family
+    return family

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -24,6 +25,7 @@ from azarr.model._casts import (
     refuse,
 )
 from azarr.model._families import DType, family_of
+from azarr.model._small_types import part_of, small_type
 from azarr.typing import JSON
 
 NOT_A_TIME = "NaT"
@@ -88,7 +90,12 @@ def read_float_v3(value: Any, dtype: DType) -> Any:
     digits = 2 * dtype.itemsize
     if not _HEX.fullmatch(value) or len(value) != 2 + digits:
         refuse(value, dtype, f"'0x' and {digits} hexadecimal digits")
-    return element_of(bytes.fromhex(value[2:]), dtype.newbyteorder(">"))
+    return element_of(_turned(bytes.fromhex(value[2:])), dtype)
+
+
+def _turned(raw: bytes) -> bytes:
+    """The bytes of one number in the order of this machine, from big-endian or to it."""
+    return raw[::-1] if sys.byteorder == "little" else raw
 
 
 def write_float(value: Any, dtype: DType) -> JSON:
@@ -121,6 +128,48 @@ def read_complex(value: Any, dtype: DType) -> Any:
 def read_complex_v3(value: Any, dtype: DType) -> Any:
     """A pair of floats."""
     return _read_pair(value, dtype, read_float_v3)
+
+
+def read_small_float(value: Any, dtype: DType) -> Any:
+    """A number, the name of a non-finite one, or the bits in hex."""
+    if isinstance(value, str) and value.startswith("0x"):
+        return read_float_v3(value, dtype)
+    return CASTS["small float"](read_float(value, np.dtype(np.float64)), dtype)
+
+
+def write_small_float(value: Any, dtype: DType) -> JSON:
+    """As `write_float_v3`; each of these data types has a usual NaN of its own."""
+    row = small_type(dtype)
+    bits = _turned(value.tobytes()).hex()
+    if row is None or not np.isnan(value) or bits == row.nan:
+        return write_float(value, dtype)
+    return "0x" + bits
+
+
+def read_small_integer(value: Any, dtype: DType) -> Any:
+    """A number without fraction, in range."""
+    return CASTS["small integer"](read_integer(value, np.dtype(np.int64)), dtype)
+
+
+def read_small_complex(value: Any, dtype: DType) -> Any:
+    """A pair of floats."""
+    if not isinstance(value, list) or len(value) != 2:
+        refuse(value, dtype, "a pair [real, imaginary]")
+    part = part_of(dtype)
+    read = read_float_v3 if small_type(part) is None else read_small_float
+    return CASTS["small complex"]([read(each, part) for each in value], dtype)
+
+
+def write_small_complex(value: Any, dtype: DType) -> JSON:
+    """A pair of floats."""
+    part = part_of(dtype)
+    write = write_float_v3 if small_type(part) is None else write_small_float
+    return [write(each, part) for each in np.array([value]).view(part)]
+
+
+def refuse_in_v2(value: Any, dtype: DType) -> Any:
+    """Zarr v2 has no name for the data type."""
+    refuse(value, dtype, "a data type that Zarr v2 can spell")
 
 
 def _read_pair(value: Any, dtype: DType, read: Callable[[Any, DType], Any]) -> Any:

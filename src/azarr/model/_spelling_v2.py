@@ -13,6 +13,7 @@ import numpy as np
 from azarr.errors import MetadataError, UnknownDataTypeError
 from azarr.model._families import DType, family_of
 from azarr.model._show import show
+from azarr.model._small_types import small_name
 from azarr.model.codec_specs import CodecSpec
 from azarr.model.data_types import DataType, check_fixed_size
 from azarr.model.fill_values import RULES
@@ -113,6 +114,8 @@ def _built(layout: Any, spec: object) -> DType:
 
 def _spell(dtype: DType) -> JSON:
     if dtype.names is None:
+        if small_name(dtype) is not None:
+            raise UnknownDataTypeError(f"Zarr v2 has no data type for elements of {dtype}")
         return dtype.str
     fields: list[JSON] = []
     end = 0

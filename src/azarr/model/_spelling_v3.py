@@ -18,6 +18,13 @@ from azarr.errors import MetadataError, UnknownDataTypeError
 from azarr.model import _json_scalars as js
 from azarr.model._families import DType, family_of
 from azarr.model._show import show
+from azarr.model._small_types import (
+    NOT_IN_NUMPY,
+    SMALL_TYPES,
+    in_memory_order,
+    small_dtype,
+    small_name,
+)
 from azarr.model.data_types import DataType, check_fixed_size
 from azarr.model.fill_values import RULES
 from azarr.typing import JSON
@@ -51,6 +58,8 @@ def parse_data_type(spec: object) -> DataType:
     raw_bits = _RAW_BITS.fullmatch(name)
     if raw_bits and int(raw_bits[1]) % 8 == 0:
         row, configuration = SPELLINGS[RAW_BITS], {**configuration, "bits": int(raw_bits[1])}
+    elif name in NOT_IN_NUMPY:
+        raise UnknownDataTypeError(f"data type {show(name)} is one that NumPy has no dtype for")
     elif row is None or name == RAW_BITS:
         raise UnknownDataTypeError(
             f"data type {show(name)} is unknown; expected one of {', '.join(SPELLINGS)}"
@@ -123,7 +132,7 @@ def _named(spec: object) -> tuple[str, Configuration]:
 
 def _spelling_of(data_type: DataType) -> tuple[str, Spelling]:
     family = family_of(data_type.dtype, data_type.element)
-    core = _CORE_NAMES.get(data_type.dtype.newbyteorder("="))
+    core = small_name(data_type.dtype) or _CORE_NAMES.get(in_memory_order(data_type.dtype))
     name = data_type.spelling or core or _PREFERRED.get(family)
     if name is None:
         what = data_type.element or data_type.dtype
@@ -134,6 +143,11 @@ def _spelling_of(data_type: DataType) -> tuple[str, Spelling]:
 def _core(name: str) -> Spelling:
     dtype = np.dtype(name)
     return Spelling(family_of(dtype), lambda _: DataType(dtype), lambda _: None)
+
+
+def _small(name: str) -> Spelling:
+    """A number of ml_dtypes, which is imported only when the name is read."""
+    return Spelling(SMALL_TYPES[name].family, lambda _: DataType(small_dtype(name)), lambda _: None)
 
 
 def _synonym(core: str, name: str) -> Spelling:
@@ -249,6 +263,7 @@ _CORE = (
 
 SPELLINGS: dict[str, Spelling] = {
     **{name: _core(name) for name in _CORE},
+    **{name: _small(name) for name in SMALL_TYPES},
     "complex_float32": _synonym("complex64", "complex_float32"),
     "complex_float64": _synonym("complex128", "complex_float64"),
     RAW_BITS: Spelling("raw", _read_raw_bits, lambda _: None, frozenset({"bits"})),

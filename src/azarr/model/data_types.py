@@ -10,6 +10,7 @@ import numpy as np
 from azarr.errors import UnknownDataTypeError
 from azarr.model._families import DType, family_of
 from azarr.model._show import show
+from azarr.model._small_types import SMALL_TYPES, in_memory_order, small_dtype
 from azarr.model.codec_specs import NUMCODECS, CodecSpec
 from azarr.model.fill_values import cast_fill
 from azarr.typing import DTypeLike
@@ -127,7 +128,7 @@ class DataType:
     @property
     def native(self) -> DataType:
         """The same in the byte order of this machine and without padding, as v3 knows it."""
-        dtype = packed(self.dtype).newbyteorder("=")
+        dtype = in_memory_order(packed(self.dtype))
         return self if dtype is self.dtype else replace(self, dtype=dtype)
 
     def cast_fill(self, value: Any) -> Any:
@@ -154,6 +155,8 @@ def _numpy_dtype(text: object) -> DType:
 
 
 def _convert(dtype: Any) -> DType:
+    if isinstance(dtype, str) and dtype in SMALL_TYPES:
+        return small_dtype(dtype)
     try:
         result: DType = np.dtype(dtype)
     except (TypeError, ValueError, OverflowError, SyntaxError) as error:

@@ -96,6 +96,15 @@ RULES: dict[str, FillRules] = {
     "complex": FillRules(
         js.read_complex, js.write_complex, js.read_complex_v3, js.write_complex_v3
     ),
+    "small integer": FillRules(
+        js.refuse_in_v2, js.refuse_in_v2, js.read_small_integer, js.write_integer
+    ),
+    "small float": FillRules(
+        js.refuse_in_v2, js.refuse_in_v2, js.read_small_float, js.write_small_float
+    ),
+    "small complex": FillRules(
+        js.refuse_in_v2, js.refuse_in_v2, js.read_small_complex, js.write_small_complex
+    ),
     "datetime": _time,
     "timedelta": _time,
     "fixed bytes": FillRules(

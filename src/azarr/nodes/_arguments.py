@@ -1,4 +1,4 @@
-"""The arguments of the creation functions -> `ArrayMetadata`. Pure; refuses what contradicts itself."""
+"""The arguments of the creation functions -> `ArrayMetadata`. Pure; refuses contradictions."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from azarr import config
 from azarr.codecs import compile_pipeline, default_codecs, sharding_spec, spec_of
 from azarr.errors import MetadataError, UsageError
 from azarr.model import (
@@ -38,8 +39,8 @@ AUTO: Any = Auto()
 class ArrayArguments:
     """What a user can say about a new array; what is left out is decided by `metadata()`.
 
-    `compressor` and `object_codec` are the spelling of zarr 2 (one compressor, an object codec among
-    the filters); `compressors` and `serializer` that of Zarr v3.
+    `compressor` and `object_codec` are the spelling of zarr 2 (one compressor, an object codec
+    among the filters); `compressors` and `serializer` that of Zarr v3.
     """
 
     shape: int | Iterable[int] | None
@@ -124,7 +125,9 @@ class ArrayArguments:
         if self.compressor is not AUTO and self.compressors is not AUTO:
             raise UsageError("compressor and compressors contradict each other: give one of them")
         given = self.compressors if self.compressors is not AUTO else self.compressor
-        if given is not AUTO and given != "auto" and given != "default":
+        if _is_default(given):
+            given = config.get().default_compressor
+        if not _is_default(given):
             compressors = _specs(given, zarr_format, data_type)
         if self.filters is not AUTO and self.filters != "auto":
             filters = _merged_filters(
@@ -200,6 +203,10 @@ def _order(order: str | None) -> Any:
     return order
 
 
+def _is_default(compressor: Any) -> bool:
+    return compressor is AUTO or (isinstance(compressor, str) and compressor in ("auto", "default"))
+
+
 def _specs(codecs: Any, zarr_format: ZarrFormat, data_type: DataType) -> tuple[CodecSpec, ...]:
     if codecs is None:
         return ()
@@ -248,8 +255,8 @@ def normalize_shape(shape: Any) -> Shape:
 def normalize_chunks(chunks: Any, shape: Shape, itemsize: int) -> Shape:
     """A chunk length per dimension.
 
-    True, None or "auto": guessed; False: one chunk; an integer: for every dimension; a tuple shorter
-    than the shape, and entries -1 or None: the whole dimension.
+    True, None or "auto": guessed; False: one chunk; an integer: for every dimension; a tuple
+    shorter than the shape, and entries -1 or None: the whole dimension.
 
     Raises:
         UsageError: more entries than dimensions, or an entry that is no positive integer.
@@ -279,9 +286,9 @@ def normalize_chunks(chunks: Any, shape: Shape, itemsize: int) -> Shape:
 def guess_chunks(shape: Shape, itemsize: int) -> Shape:
     """A chunk shape of 128 KiB to 64 MiB, larger for larger arrays.
 
-    The rule of h5py and zarr 2, so that the same call makes the same chunks: the target size doubles
-    with every factor of ten in the array's size above 1 MiB, from 256 KiB; the axes are halved in
-    turn until a chunk is within half of the target.
+    The rule of h5py and zarr 2, so that the same call makes the same chunks: the target size
+    doubles with every factor of ten in the array's size above 1 MiB, from 256 KiB; the axes are
+    halved in turn until a chunk is within half of the target.
     """
     base, smallest, largest = 256 * 1024, 128 * 1024, 64 * 1024 * 1024
     typesize = max(itemsize, 1)

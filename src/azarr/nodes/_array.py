@@ -185,7 +185,7 @@ class Array(ArrayChanges, ArrayViews, Streams):
     def get_mask_selection(
         self, selection: Any, out: NDArray | None = None, fields: Fields = None
     ) -> Any:
-        """Read the elements where a Boolean array of the array's shape is True; the result is 1-D."""
+        """Read the elements where a Boolean array of the array's shape is True; 1-D."""
         return self._get("mask", selection, out, fields)
 
     def set_mask_selection(self, selection: Any, value: Any, fields: Fields = None) -> None:

@@ -20,8 +20,8 @@ from azarr.typing import NDArray, ZarrFormat
 class AsyncArray(AsyncStreams, ArrayViews):
     """An open array whose reads and writes are awaited, under asyncio and trio.
 
-    The event loop is never blocked for long: work on blocking stores happens in a worker thread, one
-    hop per operation. Cancelling stops before the next request and leaves no task behind.
+    The event loop is never blocked for long: work on blocking stores happens in a worker thread,
+    one hop per operation. Cancelling stops before the next request and leaves no task behind.
 
     Example:
         >>> import anyio

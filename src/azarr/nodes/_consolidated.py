@@ -5,8 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from azarr.engine import GroupState, Operation, Runtime, consolidate
-from azarr.engine import open_consolidated as open_by_copy
+from azarr.engine import (
+    GroupState,
+    Operation,
+    Runtime,
+    consolidate,
+    open_consolidated as open_by_copy,
+)
 from azarr.errors import ContainsArrayError, GroupNotFoundError, UsageError
 from azarr.model import METADATA_KEY, GroupMetadata
 from azarr.nodes._node_operations import Place, place

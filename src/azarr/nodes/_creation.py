@@ -13,7 +13,8 @@ from azarr.engine import ArrayState, GroupState, Operation
 from azarr.errors import UsageError
 from azarr.nodes import _node_operations as operations
 from azarr.nodes._arguments import AUTO, ArrayArguments
-from azarr.nodes._facade import ArrayFacade
+from azarr.nodes._facade import ArrayFacade, state_of
+from azarr.nodes._likeness import likeness
 from azarr.typing import JSON, Shape, ZarrFormat
 
 
@@ -55,8 +56,8 @@ def create_array(
         dtype: a NumPy data type, `str`, `bytes`, or "array:T"; taken from `data` if left out.
         data: values to write.
         chunks: a chunk length per dimension; "auto": chosen from shape and data type.
-        shards: a shard length per dimension (v3), multiples of those of the chunks; "auto": chosen, up
-            to 64 MiB; a dict of `shape` and `index_location` ("start" or "end") says where in a
+        shards: a shard length per dimension (v3), multiples of those of the chunks; "auto": chosen,
+            up to 64 MiB; a dict of `shape` and `index_location` ("start" or "end") says where in a
             shard its index is.
         filters: codecs from array to array. v2: numcodecs filters.
         compressors: codecs from bytes to bytes; None: none.
@@ -298,9 +299,9 @@ def open_array(
 
     Args:
         store: a store, a path, a URL, or a mapping.
-        mode: "r" read only, must exist; "r+" read and write, must exist; "a" read and write, created
-            if it does not exist and `shape` is given; "w" created, replacing what is there; "w-" or
-            "x" created, must not exist.
+        mode: "r" read only, must exist; "r+" read and write, must exist; "a" read and write,
+            created if it does not exist and `shape` is given; "w" created, replacing what is there;
+            "w-" or "x" created, must not exist.
         path: the array's path in the store.
         storage_options: options for the client of a URL.
         partial_decompress: read only the blosc blocks that a selection needs, where that is less.
@@ -423,14 +424,18 @@ def _like(a: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
     """Creation arguments that make an array like `a`; `kwargs` win."""
     shape: Shape = a.shape if hasattr(a, "shape") else (len(a),)
     like: dict[str, Any] = {"shape": shape}
+    if isinstance(a, ArrayFacade):
+        given = one_format(kwargs.get("zarr_format"), kwargs.get("zarr_version"))
+        zarr_format = a.zarr_format if given is None else given
+        like |= likeness(state_of(a), zarr_format, kwargs.get("dtype"))
+        like["zarr_format"] = zarr_format
+        if "compressor" in kwargs:
+            del like["compressors"]
+        if "chunks" in kwargs:
+            like.pop("shards", None)
+        return like | {name: value for name, value in kwargs.items() if name != "zarr_version"}
     if hasattr(a, "dtype"):
         like["dtype"] = a.dtype
-    if isinstance(a, ArrayFacade):
-        like |= {"chunks": a.chunks, "order": a.order, "zarr_format": a.zarr_format}
-        metadata = a.metadata
-        if metadata.zarr_format == kwargs.get("zarr_format", metadata.zarr_format):
-            like["compressors"] = metadata.compressors
-            like["filters"] = [spec for spec in metadata.filters if spec.name != "transpose"]
-    elif hasattr(a, "chunks") and a.chunks:
+    if hasattr(a, "chunks") and a.chunks:
         like["chunks"] = a.chunks
     return like | kwargs

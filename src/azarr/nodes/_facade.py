@@ -1,4 +1,4 @@
-"""What the blocking and the awaitable facade of a node share: its state, and everything without I/O."""
+"""What the blocking and the awaitable facade of a node share: its state, and all without I/O."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from azarr.codecs import Parts, numcodec_of
 from azarr.engine import ArrayState, GroupState, Metadata
+from azarr.errors import UsageError
 from azarr.stores import Store
 from azarr.typing import Shape, ZarrFormat
 
@@ -253,3 +254,14 @@ class GroupFacade(NodeFacade[GroupState]):
     def __repr__(self) -> str:
         mode = " read-only" if self.read_only else ""
         return f"<azarr.{type(self).__name__} {self.name!r}{mode}>"
+
+
+def state_of(node: Any) -> Any:
+    """The state that an array or a group of either facade holds.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    if not isinstance(node, NodeFacade):
+        raise UsageError(f"an array or a group is needed, not {node!r}")
+    return node._held

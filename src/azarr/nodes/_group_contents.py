@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from azarr.engine import ArrayState, Operation, run, run_async
-from azarr.nodes import _creation as creation
-from azarr.nodes import _group_operations as operations
+from azarr.nodes import _creation as creation, _group_operations as operations
 from azarr.nodes._array import Array
 from azarr.nodes._async_array import AsyncArray
 from azarr.nodes._group_members import AsyncGroupMembers, GroupMembers
@@ -42,11 +41,11 @@ class GroupContents(GroupMembers):
         return {name: self._node(state) for name, state in made.items()}
 
     def create_groups(self, *names: str, overwrite: bool = False) -> tuple[Any, ...]:
-        """Create several groups under the group. Two round trips, whatever their number."""
+        """Create several groups under the group; requests as of `create_hierarchy`."""
         return tuple(self.create_hierarchy(dict.fromkeys(names), overwrite).values())
 
     def require_groups(self, *names: str) -> tuple[Any, ...]:
-        """Open several groups under the group, created where they do not exist. Two round trips.
+        """Open several groups under the group, created where they do not exist.
 
         Raises:
             ContainsArrayError: one of them is an array.

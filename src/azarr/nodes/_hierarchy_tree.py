@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from html import escape
 
 from azarr.engine import ArrayState, GroupState
 
@@ -37,6 +36,8 @@ class Tree:
         return f'<div class="azarr-tree">{self._html(self.expand, 0)}</div>'
 
     def _html(self, expand: bool, depth: int) -> str:
+        from html import escape
+
         label = f"<code>{escape(self.label)}</code>"
         if not self.members:
             return label

@@ -1,4 +1,4 @@
-"""`oindex`, `vindex` and `blocks`: one small object per kind of selection, blocking and awaitable."""
+"""`oindex`, `vindex` and `blocks`: one object per kind of selection, blocking and awaitable."""
 
 from __future__ import annotations
 

@@ -15,8 +15,7 @@ from azarr.engine import (
 )
 from azarr.errors import UsageError
 from azarr.model import ArrayMetadata, GroupMetadata
-from azarr.nodes import _creation as creation
-from azarr.nodes import _group_creation as group_creation
+from azarr.nodes import _creation as creation, _group_creation as group_creation
 from azarr.nodes._node_operations import normalize_path, place
 from azarr.nodes._values import check_writable
 from azarr.stores import make_store

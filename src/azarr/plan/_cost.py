@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from heapq import heapify, heapreplace
-from html import escape
 from math import prod
 from typing import Any, NamedTuple
 
@@ -119,6 +118,8 @@ class Cost:
         return "\n".join(["write" if self.writes else "read", *lines])
 
     def _repr_html_(self) -> str:
+        from html import escape
+
         cells = "".join(
             f'<tr><th style="text-align:left">{escape(name)}</th>'
             f'<td style="text-align:left">{escape(value)}</td></tr>'

@@ -159,10 +159,12 @@ def explain(error: Exception) -> Failure:
     if isinstance(answer, dict) and "ResponseMetadata" in answer:  # botocore's ClientError
         status = answer["ResponseMetadata"].get("HTTPStatusCode") or 500
         code = str(answer.get("Error", {}).get("Code", ""))
-        return failure_of_status(status, "" if code.isdigit() else code)
+        wish = answer["ResponseMetadata"].get("HTTPHeaders", {}).get("retry-after")
+        return failure_of_status(status, "" if code.isdigit() else code, wish)
     status = getattr(error, "status", None)
     if isinstance(status, int) and status >= 400:  # aiohttp's ClientResponseError
-        return failure_of_status(status)
+        wish = (getattr(error, "headers", None) or {}).get("Retry-After")
+        return failure_of_status(status, retry_after=wish)
     number = getattr(error, "errno", None)
     if isinstance(error, PermissionError) or number in FORBIDDEN:
         return Failure("forbidden", "permission denied")

@@ -309,7 +309,12 @@ class RemoteStore(AsyncStore):
             error = ReadOnlyError(message) if writing else StoreError(message)
             error.errno = errno.EACCES
             return error
-        return StoreError(message, transient=failure.transient)
+        return StoreError(
+            message,
+            transient=failure.transient,
+            throttled=failure.throttled,
+            retry_after=failure.retry_after,
+        )
 
     def _conflict(self, key: str) -> ConflictError:
         return ConflictError(f"{key!r} in {self!r} has changed since it was read")

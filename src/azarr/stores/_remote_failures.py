@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from http import HTTPStatus
+from time import time
 from typing import Literal, TypeAlias
-from urllib.parse import urlsplit
 
 Kind: TypeAlias = Literal["missing", "range", "conflict", "forbidden", "other"]
 
@@ -20,11 +19,15 @@ class Failure:
             condition did not hold; "forbidden": not with these credentials.
         reason: for people, without URLs and credentials.
         transient: the same request may succeed later.
+        throttled: the service asks for fewer requests.
+        retry_after: seconds that the service asks to wait, if it says.
     """
 
     kind: Kind
     reason: str
     transient: bool = False
+    throttled: bool = False
+    retry_after: float | None = None
 
 
 _urls = re.compile(r"\S*://\S*")
@@ -34,9 +37,20 @@ FORBIDDEN = (401, 403)
 NO_CREDENTIALS = "no credentials were found (storage_options: key and secret, or anon=True)"
 
 
-def failure_of_status(status: int, detail: str = "") -> Failure:
-    """What an HTTP status means; `detail` is the service's own word for it, e.g. "SlowDown"."""
+THROTTLED = (429, 503)
+"""S3 says 503 SlowDown, Azure 503 ServerBusy, Google 429."""
+
+
+def failure_of_status(status: int, detail: str = "", retry_after: str | None = None) -> Failure:
+    """What an HTTP status means.
+
+    Args:
+        detail: the service's own word for it, e.g. "SlowDown".
+        retry_after: the header, if there is one.
+    """
     try:
+        from http import HTTPStatus
+
         phrase = HTTPStatus(status).phrase
     except ValueError:
         phrase = "unknown status"
@@ -54,7 +68,32 @@ def failure_of_status(status: int, detail: str = "") -> Failure:
     if status in (301, 307):
         reason += ": the bucket may be in another region (client_kwargs={'region_name': ...})"
     lasting = status < 500 and status not in (408, 425, 429)
-    return Failure("other", reason, transient=not lasting and status not in (501, 505))
+    return Failure(
+        "other",
+        reason,
+        transient=not lasting and status not in (501, 505),
+        throttled=status in THROTTLED,
+        retry_after=seconds_of(retry_after),
+    )
+
+
+def seconds_of(retry_after: str | None) -> float | None:
+    """What a Retry-After header says: seconds, or a date (RFC 9110, section 10.2.3).
+
+    Example:
+        >>> seconds_of("3"), seconds_of("Wed, 21 Oct 2015 07:28:00 GMT"), seconds_of("soon")
+        (3.0, 0.0, None)
+    """
+    if retry_after is None:
+        return None
+    if retry_after.strip().isdecimal():
+        return float(retry_after)
+    try:
+        from email.utils import parsedate_to_datetime  # 5 ms, with socket and locale
+
+        return max(0.0, parsedate_to_datetime(retry_after).timestamp() - time())
+    except ValueError:
+        return None
 
 
 def failure_of_text(text: str, *, transient: bool) -> Failure:
@@ -78,6 +117,8 @@ def place_of(url: str, endpoint: str | None = None) -> str:
         host = account[2]
     place = f"{scheme}://{host}{slash}{path}".rstrip("/")
     if endpoint:
+        from urllib.parse import urlsplit
+
         parts = urlsplit(endpoint)
         place += f"?endpoint={parts.scheme}://{parts.netloc.rpartition('@')[2]}"
     return place

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterator, MutableMapping, Sequence
 from types import TracebackType
 from typing import Any, ClassVar, Literal, Self, TypeAlias
 
+from azarr.config import RetryPolicy
 from azarr.errors import ConflictError, ReadOnlyError, UsageError
 from azarr.stores._values import cut_ranges
 from azarr.stores.keys import check_prefix, children_under
@@ -41,6 +42,7 @@ class Store(ABC):
             that ends in ".n5".
         atomic_delete_if: `delete_if` is one step. Where it is False, an update by another process
             at the same moment may be lost: store a value instead.
+        retry: what happens to requests that fail; None: as configured. See `with_retry`.
         event_loop: the event loops that an asynchronous store works on: "any" that anyio knows, or
             "asyncio" only, for a client library that needs it.
     """
@@ -53,6 +55,21 @@ class Store(ABC):
     default_format: ZarrFormat | None = None
     atomic_delete_if: bool = True
     event_loop: EventLoop = "any"
+    retry: RetryPolicy | None = None
+
+    def with_retry(self, retry: RetryPolicy | None) -> Self:
+        """A store of the same values whose failed requests are treated by another policy.
+
+        Example:
+            >>> from azarr.config import RetryPolicy
+            >>> from azarr.stores import MemoryStore
+            >>> MemoryStore().with_retry(RetryPolicy(attempts=1)).retry.attempts
+            1
+        """
+        twin = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        twin.retry = retry
+        return twin
 
     def with_read_only(self, read_only: bool = True) -> Self:
         """A store of the same values that refuses writes, or allows them."""
@@ -65,6 +82,10 @@ class Store(ABC):
     def uncached(self) -> Self:
         """A store of the same values that asks for every one of them: what a change is based on."""
         return self
+
+    def close(self) -> Any:  # noqa: B027 - most stores hold nothing open
+        """Let go of what the store holds open; to be awaited if the store is async."""
+        return None
 
     def __eq__(self, other: object) -> bool:
         return (

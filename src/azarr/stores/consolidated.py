@@ -110,6 +110,8 @@ class _Knowing(Store, Generic[S]):
         self.latency = store.latency
         self.read_only = store.read_only
         self.conditional = store.conditional
+        self.atomic_delete_if = store.atomic_delete_if
+        self.retry = store.retry
         self.default_format = store.default_format
         self._known = known
         self._forget = forget

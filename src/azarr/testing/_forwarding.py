@@ -41,6 +41,7 @@ class _Wrapping(Store, Generic[S]):
         self.conditional = store.conditional
         self.atomic_delete_if = store.atomic_delete_if
         self.event_loop = store.event_loop
+        self.retry = store.retry
 
     def with_read_only(self, read_only: bool = True) -> Self:
         twin = super().with_read_only(read_only)
