@@ -49,7 +49,9 @@ def made_by(call: griffe.ExprCall, variable: griffe.Attribute) -> griffe.Functio
         endlineno=variable.endlineno,
         parameters=made_of.parameters,
         returns=result_of(module[str(call.function)].returns),
-        docstring=griffe.Docstring(text if module.name == "aio" else made_of.docstring.value),
+        docstring=griffe.Docstring(
+            text if module.name == "aio" else made_of.docstring.value, parser="google"
+        ),
     )
 
 

@@ -106,12 +106,12 @@ def _in_processes(path: Path, count: int, synchronizer: Any) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("synchronized", [False, True])
-def test_processes_append_all_their_rows(tmp_path: Path, synchronized: bool) -> None:
+def test_eight_processes_append_all_their_rows(tmp_path: Path, synchronized: bool) -> None:
     array = log_array(LocalStore(tmp_path / "array"))
     synchronizer = azarr.ProcessSynchronizer(tmp_path / "locks") if synchronized else None
-    _in_processes(tmp_path / "array", 4, synchronizer)
+    _in_processes(tmp_path / "array", 8, synchronizer)
     array.attrs.refresh()
-    check(array, 4)
+    check(array, 8)
 
 
 class Interfering(CountingStore):

@@ -17,8 +17,10 @@ import anyio.to_thread
 from azarr import config
 from azarr.engine._adapters import async_store
 from azarr.engine._blocking import BlockingRuntime
+from azarr.engine._cache import Changing
 from azarr.engine._permit import Permit
 from azarr.engine._process import process
+from azarr.engine._read_cached import cached_document
 from azarr.engine._requests import Requests
 from azarr.engine._runtime import SCAN_KEYS, Children, Keys, Ranges, Work
 from azarr.stores import AsyncStore, Store
@@ -39,10 +41,11 @@ _compute_limiter: anyio.lowlevel.RunVar[anyio.CapacityLimiter] = anyio.lowlevel.
 class AnyioRuntime:
     """Requests of an async store, as many at once as its origin's limit allows."""
 
-    __slots__ = ("_requests", "store")
+    __slots__ = ("_documents_kept", "_requests", "store")
 
-    def __init__(self, store: AsyncStore) -> None:
+    def __init__(self, store: AsyncStore, documents_kept: bool = True) -> None:
         self.store = store
+        self._documents_kept = documents_kept
         self._requests = Requests(store)
 
     async def get(self, key: str) -> Buffer | None:
@@ -58,22 +61,40 @@ class AnyioRuntime:
         call = partial(self.store.get_with_generation, key)
         return await self._requests.send("get_with_generation", key, call)
 
+    async def get_document(self, key: str) -> Buffer | None:
+        settings = config.get()
+        if settings.cache_bytes and settings.cache_max_age != 0 and self._documents_kept:
+            return await cached_document(self, key)
+        return await self.get(key)
+
     async def set(self, key: str, value: Buffer) -> None:
         call = partial(self.store.set, key, value)
-        await self._requests.send("set", key, call, memoryview(value).nbytes)
+        with self._changing(key):
+            await self._requests.send("set", key, call, memoryview(value).nbytes)
 
     async def set_if(self, key: str, value: Buffer, generation: Generation | None) -> Generation:
-        return await self._requests.set_if(key, value, generation)
+        with self._changing(key):
+            return await self._requests.set_if(key, value, generation)
 
     async def delete(self, key: str) -> None:
-        await self._requests.send("delete", key, partial(self.store.delete, key))
+        with self._changing(key):
+            await self._requests.send("delete", key, partial(self.store.delete, key))
 
     async def delete_if(self, key: str, generation: Generation) -> None:
-        await self._requests.delete_if(key, generation)
+        with self._changing(key):
+            await self._requests.delete_if(key, generation)
 
     async def delete_prefix(self, prefix: str) -> None:
         call = partial(self.store.delete_prefix, prefix)
-        await self._requests.send("delete_prefix", prefix, call)
+        cache, origin = process().cache, self.store.origin
+        cache.forget_under(origin, prefix)
+        try:
+            await self._requests.send("delete_prefix", prefix, call)
+        finally:
+            cache.forget_under(origin, prefix)
+
+    def _changing(self, key: str) -> Changing:
+        return Changing(process().cache, (self.store.origin, key))
 
     async def list(self, prefix: str) -> Keys:
         async def listed() -> Keys:
@@ -100,6 +121,10 @@ class AnyioRuntime:
 
     def beside(self, store: Store) -> AnyioRuntime:
         return AnyioRuntime(async_store(store))
+
+    @property
+    def uncached(self) -> AnyioRuntime:
+        return AnyioRuntime(self.store.uncached, documents_kept=False)
 
     def lock(self, key: str, domain: str | None = None) -> Permit:
         return Permit((domain or self.store.origin, key))

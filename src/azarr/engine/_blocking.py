@@ -53,6 +53,9 @@ class BlockingRuntime:
     async def get(self, key: str) -> Buffer | None:
         return self.store.get(key)
 
+    async def get_document(self, key: str) -> Buffer | None:
+        return self.store.get(key)
+
     async def get_ranges_with_generation(
         self, key: str, ranges: Sequence[ByteRange], generation: Generation | None = None
     ) -> Ranges | None:
@@ -93,6 +96,11 @@ class BlockingRuntime:
     def beside(self, store: Store) -> BlockingRuntime:
         assert isinstance(store, BlockingStore)  # `run` takes the loop if one of two is async
         return type(self)(store, self._stop)
+
+    @property
+    def uncached(self) -> BlockingRuntime:
+        store = self.store.uncached
+        return self if store is self.store else type(self)(store, self._stop)
 
     def lock(self, key: str, domain: str | None = None) -> ThreadLock:
         return ThreadLock((domain or self.store.origin, key))

@@ -28,7 +28,10 @@ def explain(
         workers=_workers(array, plan),
         prefix=array.prefix,
         layout=layout,
-        known=lambda key: _known_index(store.origin, key, layout),
+        layout_at=(lambda key: array.at(key).shards) if array.varied else None,
+        known=lambda key: _known_index(
+            store.origin, key, array.at(key).shards if array.varied else layout
+        ),
         gap=gap,
         most=settings.coalesce_bytes,
         whole_fields=whole_fields,

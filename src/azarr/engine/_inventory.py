@@ -41,7 +41,7 @@ async def stored_chunks(
 async def count_stored(runtime: Runtime, array: ArrayState) -> int:
     """How many of the array's chunks are stored; all inner chunks of a stored shard count."""
     metadata = array.metadata
-    counts, inner, shard = metadata.chunk_counts, array.chunks, metadata.chunk_shape
+    counts, inner = metadata.chunk_counts, array.chunks
     stored = 0
     async with aclosing(stored_chunks(at_chunks(runtime, array), array)) as batches:
         async for batch in batches:
@@ -50,8 +50,8 @@ async def count_stored(runtime: Runtime, array: ArrayState) -> int:
                 stored += len(inside)
                 continue
             for coords in inside:
-                axes = zip(coords, shard, metadata.shape, inner, strict=True)
-                stored += prod(-(-min(s, n - i * s) // c) for i, s, n, c in axes)
+                lengths = metadata.chunk_grid.inside(coords, metadata.shape)
+                stored += prod(-(-n // c) for n, c in zip(lengths, inner, strict=True))
     return stored
 
 

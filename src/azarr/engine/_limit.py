@@ -32,7 +32,7 @@ jitter of twice their latency the median is 1.7, of those of a cloud store about
 HALVED = 0.5
 BETTER = 0.9
 """A queue is shorter when half as many requests are in flight. Where the latency is not even a
-tenth better then, the store has become slower for other reasons, and that is what it is measured by."""
+tenth better then, the store has become slower for other reasons, and is measured by that."""
 
 SAMPLE = 8
 """Answers of one kind and size whose fastest tenth says something."""

@@ -12,7 +12,7 @@ class LruCache:
     """Values by name, of at most `limit` bytes in all, as estimated by whoever puts them."""
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
+        self.limit = limit
         self._mutex = Lock()
         self._entries: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
         self.nbytes = 0
@@ -30,17 +30,22 @@ class LruCache:
         """Keep a value; one that is larger than the whole cache is not kept."""
         with self._mutex:
             self._remove(name)
-            if nbytes > self._limit:
+            if nbytes > self.limit:
                 return
             self._entries[name] = value, nbytes
             self.nbytes += nbytes
-            while self.nbytes > self._limit:
+            while self.nbytes > self.limit:
                 self._remove(next(iter(self._entries)))
 
     def drop(self, name: Hashable) -> None:
         """Forget a value."""
         with self._mutex:
             self._remove(name)
+
+    def names(self) -> list[Hashable]:
+        """What is there."""
+        with self._mutex:
+            return list(self._entries)
 
     def _remove(self, name: Hashable) -> None:
         _, nbytes = self._entries.pop(name, (None, 0))

@@ -41,6 +41,8 @@ class Merger(Protocol):
 
 def merger(array: ArrayState, plan: Plan, fields: FieldNames) -> Merger:
     """The merger for writing a plan to an array."""
+    if array.varied:
+        return VariedMerger(array, plan, fields)
     layout = array.shards
     is_empty = None if array.write_empty_chunks else emptiness(array)
     pipeline = array.pipeline if layout is None else layout.inner
@@ -55,8 +57,29 @@ def _inside(array: ArrayState, key: str) -> Shape:
     metadata = array.metadata
     coords = metadata.chunk_key_encoding.parse(key[len(array.prefix) :], metadata.ndim)
     assert coords is not None  # the plan made the key
-    rows = zip(coords, metadata.chunk_shape, metadata.shape, strict=True)
-    return tuple(min(chunk, extent - index * chunk) for index, chunk, extent in rows)
+    return metadata.chunk_grid.inside(coords, metadata.shape)
+
+
+class VariedMerger:
+    """Where chunks have different shapes: for each key the merger of its own."""
+
+    def __init__(self, array: ArrayState, plan: Plan, fields: FieldNames) -> None:
+        self._array = array
+        self._plan = plan
+        self._fields = fields
+
+    def at(self, key: str) -> Merger:
+        return merger(self._array.at(key), self._plan, self._fields)
+
+    # What is left is asked of the merger of a key.
+    def encoded(self, selection: Any, part: NDArray) -> Buffer | None:
+        raise NotImplementedError
+
+    def merged(self, old: Buffer | None, selection: Any, part: NDArray) -> Buffer | None:
+        raise NotImplementedError
+
+    def empty(self) -> Buffer:
+        raise NotImplementedError
 
 
 class ChunkMerger:

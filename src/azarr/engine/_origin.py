@@ -22,6 +22,9 @@ class Counts:
     throttled: int = 0
     hedges: int = 0
     most_in_flight: int = 0
+    cache_hits: int = 0
+    cache_misses: int = 0
+    cache_checks: int = 0
 
 
 class Origin:

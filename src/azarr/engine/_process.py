@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
 
+from azarr.engine._cache import Cache
 from azarr.engine._lru import LruCache
 from azarr.engine._observers import Observer
 from azarr.engine._origin import Origin
@@ -34,6 +35,7 @@ class Process:
     def __init__(self) -> None:
         self.permits = Permits()
         self.shard_indexes = LruCache(SHARD_INDEX_BYTES)
+        self.cache = Cache()
         self.origins: dict[str, Origin] = {}
         self.observers: tuple[Observer, ...] = ()
         self._mutex = Lock()
@@ -112,9 +114,12 @@ def stats() -> dict[str, dict[str, Any]]:
     """What this process has asked of remote stores, per origin, since it started.
 
     Requests, failures, retries, hedges, answers that asked for fewer requests ("throttled"), the
-    most requests in flight and those now, and the limit that the origin's answers have led to.
+    most requests in flight and those now, and the limit that the origin's answers have led to. Of
+    the cache (`config.cache_bytes`): values that were kept (hits, some after a check by the store)
+    or had to be loaded (misses), and the bytes kept of all origins together.
     """
-    return {name: origin.statistics() for name, origin in _current.origins.items()}
+    kept = {"cache_bytes": _current.cache.nbytes}
+    return {name: origin.statistics() | kept for name, origin in _current.origins.items()}
 
 
 @contextmanager

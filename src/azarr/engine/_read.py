@@ -7,6 +7,7 @@ from math import prod
 
 from azarr.codecs import has_blosc_parts
 from azarr.engine._failure import located
+from azarr.engine._read_cached import cached_reading, is_cached
 from azarr.engine._read_partial import partial_reading
 from azarr.engine._read_shards import shard_reading
 from azarr.engine._reading import Reading
@@ -14,7 +15,7 @@ from azarr.engine._runtime import Runtime
 from azarr.engine._scatter import DIRECT_BYTES, scatterer
 from azarr.engine._state import ArrayState
 from azarr.indexing import FieldNames
-from azarr.plan import Plan, Step
+from azarr.plan import OneStep, Plan, Step
 from azarr.typing import NDArray
 
 
@@ -28,10 +29,14 @@ def reading(
 
     Requests: one per chunk of the plan; all of them are one round trip.
     """
-    if array.shards is not None:
+    if array.varied:
+        return _varied_reading(runtime, array, plan, out, fields)
+    if array.shards is not None and not (runtime.store.latency == "remote" and is_cached(array)):
         return shard_reading(runtime, array, array.shards, plan, out, fields)
     if array.partial_decompress and has_blosc_parts(array.pipeline):
         return partial_reading(runtime, array, plan, out, fields)
+    if runtime.store.latency == "remote" and is_cached(array):
+        return cached_reading(runtime, array, plan, out, fields)
     pipeline = array.pipeline
     target = plan.target(out)
     scatter = scatterer(pipeline, array.metadata.order, plan.flat, target, fields)
@@ -56,6 +61,22 @@ def reading(
 
     steps = plan.steps(array.metadata.chunk_key_encoding, array.prefix)
     nbytes = pipeline.nbytes
+    return Reading(work, steps, plan.count, nbytes, nbytes, lambda: plan.finish(target, out))
+
+
+def _varied_reading(
+    runtime: Runtime, array: ArrayState, plan: Plan, out: NDArray, fields: FieldNames
+) -> Reading:
+    """How to fill `out` where chunks have different shapes: each as if all had its own."""
+    target = plan.target(out)
+
+    async def work(steps: Iterator[Step[str]]) -> None:
+        for step in steps:
+            one = OneStep(plan, step)
+            await reading(runtime, array.at(step[0]), one, target, fields).work(iter((step,)))
+
+    steps = plan.steps(array.metadata.chunk_key_encoding, array.prefix)
+    nbytes = array.pipeline.nbytes
     return Reading(work, steps, plan.count, nbytes, nbytes, lambda: plan.finish(target, out))
 
 

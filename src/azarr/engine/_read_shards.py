@@ -67,7 +67,7 @@ def shard_reading(
     index the first time. Two round trips the first time, one when the indexes are known.
     """
     target = plan.target(out)
-    reader = _ShardReader(runtime, array, layout, fields)
+    reader = ShardReader(runtime, array, layout, fields)
     inner_plans = _InnerPlans(plan, layout)
 
     async def work(steps: Iterator[Step[str]]) -> None:
@@ -131,7 +131,7 @@ class _InnerPlans:
         )
 
 
-class _ShardReader:
+class ShardReader:
     """Reads selections of single shards into arrays of the selection's shape."""
 
     def __init__(
@@ -161,11 +161,22 @@ class _ShardReader:
         if found is None:
             out[...] = self._fill
         else:
-            await self._run(self._scatter, inner, out, *found)
+            await self._run(self._scatter, inner, out, *found[1:])
+
+    async def pieces(
+        self, key: str, numbers: Sequence[int]
+    ) -> tuple[KnownIndex, list[Buffer | None]] | None:
+        """The index, and the bytes of inner chunks, all of one version; None: there is no shard."""
+        found = await self._ranges(key, numbers)
+        if found is None:
+            return None
+        known, entries, ranges, buffers = found
+        cut = cut_entries(ranges, buffers)
+        return known, [None if entry is None else cut(entry) for entry in entries]
 
     async def _ranges(
         self, key: str, numbers: Sequence[int]
-    ) -> tuple[list[Entry | None], list[Entry], Sequence[Buffer]] | None:
+    ) -> tuple[KnownIndex, list[Entry | None], list[Entry], Sequence[Buffer]] | None:
         """Where inner chunks are, and byte ranges with their bytes; None: there is no shard."""
         while True:
             known = await self._known(key)
@@ -174,10 +185,10 @@ class _ShardReader:
             entries = known.index.entries(numbers)
             ranges = coalesce(filter(None, entries), self._gap, self._most)
             if not ranges:
-                return entries, [], []
+                return known, entries, [], []
             buffers = await self._buffers(key, known, ranges)
             if buffers is not None:
-                return entries, ranges, buffers
+                return known, entries, ranges, buffers
             process().shard_indexes.drop(self._name(key))
 
     async def _buffers(

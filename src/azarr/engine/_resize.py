@@ -88,7 +88,7 @@ async def _delete(runtime: Runtime, keys: list[str]) -> None:
 async def _clear_cut_chunks(runtime: Runtime, array: ArrayState, shape: Shape) -> None:
     metadata = array.metadata
     fill = filled(array)
-    for region in cut_regions(metadata.shape, shape, metadata.chunk_shape):
+    for region in cut_regions(metadata.shape, shape, metadata.chunk_grid):
         plan = plan_selection(
             basic_selection(region, metadata.shape), metadata.shape, metadata.chunk_grid
         )

@@ -37,6 +37,9 @@ class Runtime(Protocol):
 
     async def get(self, key: str) -> Buffer | None: ...
 
+    async def get_document(self, key: str) -> Buffer | None:
+        """As `get`, for what may be kept by the process as metadata."""
+
     async def get_ranges_with_generation(
         self, key: str, ranges: Sequence[ByteRange], generation: Generation | None = None
     ) -> Ranges | None: ...
@@ -66,6 +69,10 @@ class Runtime(Protocol):
 
     def beside(self, store: Store) -> Runtime:
         """A runtime of the same kind for another store: that of an array's chunks, or metadata."""
+
+    @property
+    def uncached(self) -> Runtime:
+        """A runtime of what is in the store now: what is known beforehand is no base for a change."""
 
     def lock(self, key: str, domain: str | None = None) -> AbstractAsyncContextManager[None]:
         """The right to change a key, one holder at a time in the whole process.

@@ -7,6 +7,8 @@ or where the kind itself differs (orthogonal and block selections, NumPy NEP 21)
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
+from itertools import accumulate
 from reprlib import repr as brief
 from typing import Any
 
@@ -113,10 +115,15 @@ def mask_selection(mask: Any, shape: Shape) -> CoordinateSelection:
     return CoordinateSelection(coordinates, coordinates[0].shape)
 
 
-def block_selection(selection: Any, shape: Shape, chunk_shape: Shape) -> OrthogonalSelection:
+def block_selection(
+    selection: Any, shape: Shape, chunk_shape: Sequence[int | Sequence[int]]
+) -> OrthogonalSelection:
     """Integers and slices (of step 1) that count whole chunks along each axis.
 
     An integer selects one chunk and keeps its axis, as `blocks` in zarr 2 does.
+
+    Args:
+        chunk_shape: the length of the chunks along each axis, or of each of them.
 
     Raises:
         SelectionError: a chunk out of bounds, a step other than 1, another kind of index.
@@ -125,7 +132,12 @@ def block_selection(selection: Any, shape: Shape, chunk_shape: Shape) -> Orthogo
     result: list[int] = []
     items = _expanded(selection, shape)
     for axis, (item, length, chunk) in enumerate(zip(items, shape, chunk_shape, strict=True)):
-        count = -(-length // chunk) if chunk else 0
+        if isinstance(chunk, int):
+            count = -(-length // chunk) if chunk else 0
+            bounds: Sequence[int] = range(0, (count + 1) * chunk or 1, chunk or 1)
+        else:
+            bounds = [0, *accumulate(chunk)]
+            count = len(chunk)
         if isinstance(item, slice):
             blocks, _ = _slice(item, count, axis)
             if blocks.step != 1:
@@ -136,7 +148,7 @@ def block_selection(selection: Any, shape: Shape, chunk_shape: Shape) -> Orthogo
         else:
             start = _index(item, count, axis, "chunks")
             stop = start + 1
-        region = slice(min(start * chunk, length), min(stop * chunk, length), 1)
+        region = slice(min(bounds[start], length), min(bounds[stop], length), 1)
         axes.append(region)
         result.append(region.stop - region.start)
     return OrthogonalSelection(tuple(axes), tuple(result))

@@ -12,7 +12,7 @@ from azarr.model._spelling_n5 import (
     RAW as N5_RAW,
 )
 from azarr.model._spelling_v3 import spelled
-from azarr.model.chunk_grids import ChunkGrid, RegularGrid
+from azarr.model.chunk_grids import RegularGrid
 from azarr.model.chunk_keys import ChunkKeyEncoding
 from azarr.model.codec_specs import CodecKind, CodecSpec, register_codec_kind, split_codecs
 from azarr.model.consolidated import (
@@ -33,6 +33,7 @@ from azarr.model.documents import (
     parse_node,
 )
 from azarr.model.metadata import ArrayMetadata, GroupMetadata
+from azarr.model.rectilinear import ChunkGrid, RectilinearGrid
 from azarr.model.zarr_v1 import DOCUMENTS as V1_DOCUMENTS, parse_v1
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "ConsolidatedDocuments",
     "DataType",
     "GroupMetadata",
+    "RectilinearGrid",
     "RegularGrid",
     "SmallType",
     "as_root",

@@ -1,7 +1,7 @@
 """How an array is divided into chunks: pure arithmetic on shapes, no keys and no bytes.
 
-A chunk grid is a frozen value with `chunk_shape` and `counts(shape)`. A further kind of grid is a
-further class here and one row in the table of the format that can spell it.
+A chunk grid is a frozen value with the methods of `RegularGrid`. A further kind of grid is a class
+with the same methods, and one row in the table of the format that can spell it: `rectilinear`.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from operator import index
-from typing import TypeAlias
+from typing import ClassVar
 
 from azarr.errors import MetadataError
 from azarr.model._show import show
-from azarr.typing import Shape
+from azarr.typing import ChunkCoords, Shape
 
 LARGEST = 2**63 - 1
 """NumPy's largest index: no extent, and no number of elements or bytes, may exceed it."""
@@ -51,9 +51,15 @@ class RegularGrid:
     """
 
     chunk_shape: Shape
+    is_regular: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "chunk_shape", extents(self.chunk_shape, "chunk_shape"))
+
+    def lengths(self, shape: Shape) -> tuple[tuple[int, ...], ...]:
+        """The lengths of the chunks along each dimension, as they are stored."""
+        counts = self.counts(shape)
+        return tuple((chunk,) * n for n, chunk in zip(counts, self.chunk_shape, strict=True))
 
     def counts(self, shape: Shape) -> tuple[int, ...]:
         """The number of chunks along each dimension of an array of this shape."""
@@ -61,6 +67,25 @@ class RegularGrid:
             -(-extent // chunk) if chunk else 0
             for extent, chunk in zip(shape, self.chunk_shape, strict=True)
         )
+
+    def ends(self, shape: Shape) -> Shape:
+        """Where the last chunks of an array of this shape end."""
+        counts = self.counts(shape)
+        return tuple(n * chunk for n, chunk in zip(counts, self.chunk_shape, strict=True))
+
+    def shape_at(self, coords: ChunkCoords) -> Shape:
+        """The shape of the chunk at these coordinates, as it is stored."""
+        return self.chunk_shape
+
+    def inside(self, coords: ChunkCoords, shape: Shape) -> Shape:
+        """How much of a chunk lies in an array of this shape, in elements along each dimension."""
+        rows = zip(coords, self.chunk_shape, shape, strict=True)
+        return tuple(min(chunk, extent - index * chunk) for index, chunk, extent in rows)
+
+    def slices(self, axis: int, extent: int) -> list[slice]:
+        """The elements of each chunk along a dimension, cut off at the extent."""
+        step = self.chunk_shape[axis] or 1
+        return [slice(i, min(i + step, extent)) for i in range(0, extent, step)]
 
     def check(self, shape: Shape) -> None:
         """Raise MetadataError unless the grid can divide an array of this shape."""
@@ -75,6 +100,3 @@ class RegularGrid:
                     f"chunk_shape[{axis}] is 0; that is legal only where the extent is 0, "
                     f"and shape[{axis}] is {extent}"
                 )
-
-
-ChunkGrid: TypeAlias = RegularGrid

@@ -13,14 +13,19 @@ from azarr.errors import MetadataError
 from azarr.model._families import DType
 from azarr.model._show import show
 from azarr.model._spelling_n5 import spell_data_type as check_n5_data_type
-from azarr.model.chunk_grids import LARGEST, ChunkGrid, extents
+from azarr.model.chunk_grids import LARGEST, RegularGrid, extents
 from azarr.model.chunk_keys import ChunkKeyEncoding
 from azarr.model.codec_specs import CodecSpec
 from azarr.model.data_types import DataType
+from azarr.model.rectilinear import ChunkGrid
 from azarr.typing import JSON, Order, Shape, ZarrFormat
 
 # NumPy's own limit (NPY_MAXDIMS), which it does not export.
 _LARGEST_NDIM = 64 if np.__version__ >= "2" else 32
+
+
+OF_VIEWS = "azarr."
+"""How the names of codecs begin that only views have, and that are written to no document."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +43,7 @@ class _FormatRules:
     smallest_ndim: int = 0
     filters: bool = True
     zero_only: bool = False
+    rectilinear: bool = False
     check_data_type: Callable[[DataType], object] = lambda _: None
 
     @property
@@ -65,6 +71,7 @@ _FORMATS = (
         fill_value=(True,),
         compressors=range(LARGEST),
         dimension_names=True,
+        rectilinear=True,
     ),
     _FormatRules(
         zarr_format="n5",
@@ -132,6 +139,8 @@ class ArrayMetadata:
             raise MetadataError(
                 f"shape is {show(self.shape)}; expected at most {_LARGEST_NDIM} dimensions"
             )
+        if not rules.rectilinear and not isinstance(self.chunk_grid, RegularGrid):
+            raise MetadataError(f"chunk_grid is rectilinear; {rules.name} has only regular ones")
         self.chunk_grid.check(self.shape)
         _check_size(self.shape, 1, "shape")
         _check_size(self.chunk_shape, self.data_type.itemsize, "chunk_shape")
@@ -142,16 +151,18 @@ class ArrayMetadata:
         rules.check("number of compressors", len(self.compressors), rules.compressors)
         if self.data_type.is_object and not rules.serializer and not self.filters:
             raise MetadataError("filters is (); object arrays need an object codec as the first")
-        rules.check_data_type(self.data_type)
+        names = [spec.name for spec in self.filters if not spec.name.startswith(OF_VIEWS)]
+        is_stored = len(names) == len(self.filters)  # else it is how a view shows what is
+        if is_stored:
+            rules.check_data_type(self.data_type)
         if self.ndim < rules.smallest_ndim:
             raise MetadataError(f"shape is (); {rules.name} has no arrays without dimensions")
-        if self.filters and not rules.filters:
-            names = [spec.name for spec in self.filters]
+        if names and not rules.filters:
             raise MetadataError(f"filters are {show(names)}; {rules.name} has none")
-        if rules.zero_only and not _same_element(self.fill_value, self.data_type.zero):
+        zero = self.data_type.zero
+        if is_stored and rules.zero_only and not _same_element(self.fill_value, zero):
             raise MetadataError(
-                f"fill_value is {show(self.fill_value)}; {rules.name} allows only "
-                f"{show(self.data_type.zero)}"
+                f"fill_value is {show(self.fill_value)}; {rules.name} allows only {show(zero)}"
             )
         self._check_dimension_names(rules)
 
@@ -195,7 +206,7 @@ class ArrayMetadata:
 
     @property
     def chunk_shape(self) -> Shape:
-        """The shape of a whole chunk (in v3, of a whole shard), in elements."""
+        """The shape of a whole chunk (in v3, of a whole shard), in elements; of the largest one."""
         return self.chunk_grid.chunk_shape
 
     @property

@@ -13,10 +13,11 @@ from azarr.model import _spelling_v3 as spelling
 from azarr.model._json_document import Document, dump
 from azarr.model._node_format import Documents, Node, NodeFormat
 from azarr.model._show import show
-from azarr.model.chunk_grids import ChunkGrid, RegularGrid
+from azarr.model.chunk_grids import RegularGrid
 from azarr.model.chunk_keys import ChunkKeyEncoding, Separator
 from azarr.model.codec_specs import CodecSpec, split_codecs
 from azarr.model.metadata import ArrayMetadata, GroupMetadata
+from azarr.model.rectilinear import ChunkGrid, RectilinearGrid
 from azarr.typing import JSON
 
 DOCUMENT = "zarr.json"
@@ -122,11 +123,15 @@ def _named(document: Document, field: str, keys: set[str]) -> tuple[str, dict[st
 
 
 def _chunk_grid(document: Document) -> ChunkGrid:
-    name, configuration = _named(document, "chunk_grid", {"chunk_shape"})
+    name, configuration = _named(document, "chunk_grid", {"chunk_shape", "chunk_shapes", "kind"})
     if name not in _CHUNK_GRIDS:
         document.fail("chunk_grid", f"one of {', '.join(_CHUNK_GRIDS)}")
+    if configuration.keys() - _CHUNK_GRIDS[name][1]:
+        document.fail(
+            "chunk_grid", f"a configuration with no other keys than {_CHUNK_GRIDS[name][1]}"
+        )
     with document.at("chunk_grid"):
-        return _CHUNK_GRIDS[name](configuration)
+        return _CHUNK_GRIDS[name][0](configuration)
 
 
 def _regular(configuration: Mapping[str, Any]) -> ChunkGrid:
@@ -136,7 +141,25 @@ def _regular(configuration: Mapping[str, Any]) -> ChunkGrid:
     return RegularGrid(tuple(chunk_shape))
 
 
-_CHUNK_GRIDS: dict[str, Callable[[Mapping[str, Any]], ChunkGrid]] = {"regular": _regular}
+def _rectilinear(configuration: Mapping[str, Any]) -> ChunkGrid:
+    kind = configuration.get("kind")
+    if kind != "inline":
+        raise MetadataError(f"kind is {show(kind)}; expected 'inline'")
+    return RectilinearGrid.of(configuration.get("chunk_shapes"))
+
+
+# Of each kind of grid: how its configuration is read, and the keys it has.
+_CHUNK_GRIDS: dict[str, tuple[Callable[[Mapping[str, Any]], ChunkGrid], tuple[str, ...]]] = {
+    "regular": (_regular, ("chunk_shape",)),
+    "rectilinear": (_rectilinear, ("kind", "chunk_shapes")),
+}
+
+
+def _grid_fields(grid: ChunkGrid) -> dict[str, Any]:
+    if isinstance(grid, RegularGrid):
+        return {"name": "regular", "configuration": {"chunk_shape": grid.chunk_shape}}
+    configuration = {"kind": "inline", "chunk_shapes": grid.chunk_shapes}
+    return {"name": "rectilinear", "configuration": configuration}
 
 
 def _chunk_key_encoding(document: Document) -> ChunkKeyEncoding:
@@ -189,10 +212,7 @@ def _array_fields(metadata: ArrayMetadata) -> dict[str, Any]:
         "node_type": "array",
         "shape": metadata.shape,
         "data_type": spelling.spell_data_type(metadata.data_type),
-        "chunk_grid": {
-            "name": "regular",
-            "configuration": {"chunk_shape": metadata.chunk_grid.chunk_shape},
-        },
+        "chunk_grid": _grid_fields(metadata.chunk_grid),
         "chunk_key_encoding": {
             "name": encoding.name,
             "configuration": {"separator": encoding.separator},

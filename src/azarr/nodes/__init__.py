@@ -20,8 +20,8 @@ from azarr.nodes._array import Array
 from azarr.nodes._async_array import AsyncArray
 from azarr.nodes._async_group import AsyncGroup, async_node
 from azarr.nodes._attributes import AsyncAttributes, Attributes
-from azarr.nodes._group import Group, blocking_node
 from azarr.nodes._facade import state_of
+from azarr.nodes._group import Group, blocking_node
 from azarr.nodes._hierarchy_tree import Tree, tree_of
 from azarr.nodes._likeness import likeness
 from azarr.nodes._many_operations import ManyReads

@@ -11,16 +11,18 @@ from typing import Any
 import numpy as np
 
 from azarr import config
-from azarr.codecs import compile_pipeline, default_codecs, sharding_spec, spec_of
+from azarr.codecs import default_codecs, sharding_spec, spec_of
 from azarr.errors import MetadataError, UsageError
 from azarr.model import (
     N5_RAW,
     ArrayMetadata,
+    ChunkGrid,
     ChunkKeyEncoding,
     CodecSpec,
     DataType,
     RegularGrid,
 )
+from azarr.nodes._grid_arguments import check_codecs, is_rectilinear, rectilinear_grid
 from azarr.nodes._shard_arguments import shard_arguments
 from azarr.typing import JSON, Shape, ZarrFormat
 
@@ -74,7 +76,7 @@ class ArrayArguments:
         shape = normalize_shape(self.shape)
         data_type = self.data_type
         order = _order(self.order)
-        chunk_shape = normalize_chunks(self.chunks, shape, data_type.itemsize)
+        grid = self._grid(shape, data_type.itemsize)
         filters, serializer, compressors = self._codecs(data_type, zarr_format)
         if order == "F" and zarr_format == 3 and len(shape) > 1:
             transpose = CodecSpec("transpose", {"order": [*reversed(range(len(shape)))]})
@@ -82,18 +84,18 @@ class ArrayArguments:
         if self.shards is not None:
             if zarr_format != 3:
                 raise UsageError(f"shards need zarr_format=3, not {zarr_format!r}")
-            inner = (*filters, serializer, *compressors)
-            shard_shape, index_location = shard_arguments(
-                self.shards, shape, chunk_shape, data_type.itemsize
-            )
-            codecs = [spec for spec in inner if spec is not None]
-            serializer = sharding_spec(chunk_shape, codecs, index_location)
-            filters, compressors, chunk_shape = (), (), shard_shape
+            if not isinstance(grid, RegularGrid):
+                raise UsageError("the chunks of a shard have one shape; its shards need not")
+            codecs = [each for each in (*filters, serializer, *compressors) if each is not None]
+            inner = grid.chunk_shape
+            grid, index_location = shard_arguments(self.shards, shape, inner, data_type.itemsize)
+            serializer = sharding_spec(inner, codecs, index_location)
+            filters, compressors = (), ()
         metadata = ArrayMetadata(
             zarr_format=zarr_format,
             shape=shape,
             data_type=data_type,
-            chunk_grid=RegularGrid(chunk_shape),
+            chunk_grid=grid,
             chunk_key_encoding=self._key_encoding(zarr_format),
             fill_value=self._fill_value(data_type, zarr_format),
             order="C" if zarr_format == 3 else order,
@@ -103,8 +105,13 @@ class ArrayArguments:
             dimension_names=self._dimension_names(zarr_format),
             attributes=dict(self.attributes or {}),
         )
-        compile_pipeline(metadata, allow_pickle=self.names_pickle)
+        check_codecs(metadata, allow_pickle=self.names_pickle)
         return metadata
+
+    def _grid(self, shape: Shape, itemsize: int) -> ChunkGrid:
+        if is_rectilinear(self.chunks):
+            return rectilinear_grid(self.chunks, shape)
+        return RegularGrid(normalize_chunks(self.chunks, shape, itemsize))
 
     @property
     def names_pickle(self) -> bool:

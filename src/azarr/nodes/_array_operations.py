@@ -48,7 +48,8 @@ def select(array: ArrayState, kind: str, selection: Any) -> Selection:
     """A selection of one named kind, normalized."""
     metadata = array.metadata
     if kind == "block":
-        return block_selection(selection, metadata.shape, array.chunks)
+        chunks = array.chunks if array.shards else array.lengths
+        return block_selection(selection, metadata.shape, chunks)
     normalize: Callable[..., Selection] = _NORMALIZERS[kind]
     return normalize(selection, metadata.shape)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import operator
 from collections.abc import Callable
 from dataclasses import replace
@@ -107,7 +108,16 @@ def stored(array: ArrayState) -> Operation[tuple[int, int]]:
 
 
 def checksum(array: ArrayState, hashname: str) -> Operation[bytes]:
-    """A hash of what is stored."""
+    """A hash of what is stored.
+
+    Raises:
+        UsageError: `hashlib` has no such hash of a fixed length.
+    """
+    try:
+        hashlib.new(hashname).digest()
+    except (TypeError, ValueError):
+        names = ", ".join(sorted(hashlib.algorithms_guaranteed))
+        raise UsageError(f"hashname {hashname!r}: one of hashlib's is needed, as {names}") from None
 
     async def body(runtime: Runtime) -> bytes:
         return await digest(runtime, array, hashname)

@@ -148,20 +148,30 @@ class ArrayFacade(NodeFacade[ArrayState]):
         return self.size * self.itemsize
 
     @property
-    def chunks(self) -> Shape:
-        """The length of each dimension of a chunk; of an inner chunk where there are shards."""
-        return self._state.chunks
+    def chunks(self) -> tuple[Any, ...]:
+        """The length of each dimension of a chunk; of an inner chunk where there are shards.
+
+        Where chunks have different lengths, a tuple of all of them for each dimension.
+        """
+        state = self._state
+        return state.chunks if state.shards else state.lengths
 
     @property
-    def shards(self) -> Shape | None:
-        """The length of each dimension of a shard; None: chunks are stored on their own."""
-        return None if self._state.shards is None else self._state.metadata.chunk_shape
+    def shards(self) -> tuple[Any, ...] | None:
+        """The length of each dimension of a shard; None: chunks are stored on their own.
+
+        Where shards have different lengths, a tuple of all of them for each dimension.
+        """
+        return None if self._state.shards is None else self._state.lengths
 
     @property
     def cdata_shape(self) -> Shape:
         """The number of chunks along each dimension."""
-        lengths = zip(self.shape, self.chunks, strict=True)
-        return tuple(-(-length // chunk) if chunk else 0 for length, chunk in lengths) or (1,)
+        state = self._state
+        if state.shards is None:
+            return state.metadata.chunk_counts or (1,)
+        lengths = zip(self.shape, state.chunks, strict=True)
+        return tuple(-(-length // chunk) for length, chunk in lengths) or (1,)
 
     @property
     def nchunks(self) -> int:

@@ -7,7 +7,9 @@ the third last to the back. Lengths are drawn compressed, so that a long thin ar
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 from math import prod
+from typing import Any
 
 from azarr.typing import Shape
 
@@ -44,7 +46,7 @@ def beside(left: str, right: str) -> str:
     )
 
 
-def grid_drawing(shape: Shape, chunks: Shape, shards: Shape | None = None) -> str:
+def grid_drawing(shape: Shape, chunks: Any, shards: Any = None) -> str:
     """An SVG of an array's chunks, with thicker lines around its shards.
 
     Example:
@@ -73,13 +75,17 @@ def grid_drawing(shape: Shape, chunks: Shape, shards: Shape | None = None) -> st
 class _Axis:
     """One axis in the drawing."""
 
-    def __init__(self, length: int, chunk: int, shard: int | None, pixels: float) -> None:
+    def __init__(self, length: int, chunk: Any, shard: Any, pixels: float) -> None:
         self.length = length
         self.pixels = pixels
         self.chunk_lines = self._lines(chunk)
         self.shard_lines = [] if shard is None else self._lines(shard)
 
-    def _lines(self, piece: int) -> list[float]:
+    def _lines(self, piece: int | tuple[int, ...]) -> list[float]:
+        if isinstance(piece, tuple):
+            edges = [*accumulate(piece)][:-1]
+            some = edges[:: max(1, -(-len(edges) // MOST_LINES))]
+            return [at / self.length * self.pixels for at in some]
         count = -(-self.length // piece) if piece else 0
         every = max(1, -(-count // MOST_LINES))
         return [at * piece / self.length * self.pixels for at in range(every, count, every)]

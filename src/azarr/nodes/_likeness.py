@@ -27,13 +27,13 @@ def likeness(array: ArrayState, zarr_format: ZarrFormat, dtype: Any = None) -> d
     if transposed and filters[0].configuration.get("order") in (reverse, "F"):
         filters, order = filters[1:], "F"
     like: dict[str, Any] = {
-        "chunks": array.chunks,
+        "chunks": array.chunks if array.shards or zarr_format != 3 else array.lengths,
         "dtype": data_type,
         "order": order,
         "compressors": [numcodec_of(spec) for spec in parts.compressors],
     }
     if array.shards is not None and zarr_format == 3:
-        like["shards"] = metadata.chunk_shape
+        like["shards"] = array.lengths
     if "n5" in (zarr_format, metadata.zarr_format) and zarr_format != metadata.zarr_format:
         return like | {"compressors": "auto"}  # N5 has no filters, and compressions of its own
     if data_type != metadata.data_type:

@@ -8,6 +8,8 @@ from math import prod
 from typing import Any
 
 from azarr.errors import UsageError
+from azarr.model import ChunkGrid, RegularGrid
+from azarr.nodes._grid_arguments import check_multiples, is_rectilinear, rectilinear_grid
 from azarr.typing import Shape
 
 SHARD_BYTES = 64 * 1024 * 1024
@@ -21,12 +23,13 @@ _LOCATIONS = ("start", "end")
 
 def shard_arguments(
     shards: Any, shape: Shape, chunk_shape: Shape, itemsize: int
-) -> tuple[Shape, str]:
-    """The shape of a shard, and whether its index is at its start or at its end.
+) -> tuple[ChunkGrid, str]:
+    """The grid of the shards, and whether their index is at their start or at their end.
 
     Args:
-        shards: a length for each dimension, or one for all; "auto"; or a dict with one of these as
-            `shape`, and an `index_location` of "start" or "end".
+        shards: a length for each dimension (or a list of the length of each shard), or one for
+            all; "auto"; or a dict with one of these as `shape`, and an `index_location` of "start"
+            or "end".
 
     Raises:
         UsageError: anything else, or lengths that are no multiples of those of the chunks.
@@ -41,8 +44,12 @@ def shard_arguments(
             raise UsageError(f"shards: index_location {location!r}; 'start' and 'end' are allowed")
         shards = shards.get("shape", "auto")
     if shards is True or (isinstance(shards, str) and shards == "auto"):
-        return guess_shards(shape, chunk_shape, itemsize), location
-    return _checked(shards, chunk_shape), location
+        return RegularGrid(guess_shards(shape, chunk_shape, itemsize)), location
+    if is_rectilinear(shards):
+        grid = rectilinear_grid(shards, shape, "shards")
+        check_multiples(grid, chunk_shape)
+        return grid, location
+    return RegularGrid(_checked(shards, chunk_shape)), location
 
 
 def _checked(shards: Any, chunk_shape: Shape) -> Shape:

@@ -9,6 +9,7 @@ from typing import Any
 from azarr.engine import ArrayState, Operation
 from azarr.errors import UsageError
 from azarr.indexing import OrthogonalSelection
+from azarr.model import ChunkGrid, RegularGrid
 from azarr.nodes._arguments import normalize_chunks
 from azarr.nodes._array_operations import get, get_bracket
 from azarr.typing import Shape
@@ -23,14 +24,10 @@ def regions(array: ArrayState, shape: Any = None) -> Iterator[Region]:
     The default shape is that of the stored values: shards, or chunks.
     """
     lengths = array.metadata.shape
-    pieces = array.metadata.chunk_shape
+    grid: ChunkGrid = array.metadata.chunk_grid
     if shape is not None:
-        pieces = normalize_chunks(shape, lengths, array.metadata.dtype.itemsize)
-    axes = (
-        [slice(start, min(start + piece, length)) for start in range(0, length, piece or 1)]
-        for length, piece in zip(lengths, pieces, strict=True)
-    )
-    return product(*axes)
+        grid = RegularGrid(normalize_chunks(shape, lengths, array.metadata.dtype.itemsize))
+    return product(*(grid.slices(axis, length) for axis, length in enumerate(lengths)))
 
 
 def reads(
@@ -55,10 +52,13 @@ def blocks(array: ArrayState, start: int | None, end: int | None) -> Iterator[Op
         raise TypeError("iteration over a 0-d array")
     first, last = _row(start, 0, "start"), min(_row(end, shape[0], "end"), shape[0])
     step = array.chunks[0] or 1
+    grid = array.metadata.chunk_grid
     while first < last:
-        stop = min((first // step + 1) * step, last)
-        yield get(array, _rows(slice(first, stop, 1), shape))
-        first = stop
+        stop = (first // step + 1) * step
+        if array.varied and not array.shards:
+            stop = grid.ends((first + 1, *shape[1:]))[0]
+        yield get(array, _rows(slice(first, min(stop, last), 1), shape))
+        first = min(stop, last)
 
 
 def _rows(rows: slice, shape: Shape) -> OrthogonalSelection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from azarr.engine import ArrayState
 from azarr.errors import UsageError
 from azarr.model import ArrayMetadata, CodecSpec, DataType, RegularGrid
 from azarr.nodes._arguments import normalize_chunks, normalize_shape
+from azarr.nodes._grid_arguments import is_rectilinear, rectilinear_grid
 
 
 def view_of(
@@ -38,7 +40,10 @@ def view_of(
     lengths = metadata.shape if shape is None else normalize_shape(shape)
     grid = metadata.chunk_grid
     if chunks is not None:
-        grid = RegularGrid(normalize_chunks(chunks, lengths, data_type.itemsize))
+        if is_rectilinear(chunks):
+            grid = rectilinear_grid(chunks, lengths)
+        else:
+            grid = RegularGrid(normalize_chunks(chunks, lengths, data_type.itemsize))
     zarr_format = metadata.zarr_format
     specs = metadata.filters
     if filters is not None:
@@ -46,6 +51,12 @@ def view_of(
     serializer = metadata.serializer
     if serializer is not None and serializer.name == "bytes":
         serializer = spec_of(serializer, zarr_format, data_type)
+    nbytes = math.prod(grid.chunk_shape) * data_type.itemsize
+    if not specs and not data_type.is_object and nbytes != array.pipeline.nbytes:
+        raise UsageError(
+            f"chunks {grid.chunk_shape} of {data_type.dtype} have {nbytes} bytes, those stored have "
+            f"{array.pipeline.nbytes}: give shape and chunks too"
+        )
     names = metadata.dimension_names
     return replace(
         array,

@@ -169,4 +169,5 @@ class ArrayViews(ArrayFacade):
 
 def _chunk_bytes(array: ArrayViews) -> str:
     pipeline = array._held.pipeline if array._held.shards is None else array._held.shards.inner
-    return human_bytes(pipeline.nbytes)
+    most = "up to " if array._held.varied and array._held.shards is None else ""
+    return most + human_bytes(pipeline.nbytes)

@@ -7,6 +7,7 @@ reading and writing. Its cost (chunks, bytes) is known before anything is done.
 
 from azarr.plan._coordinate import CoordinatePlan
 from azarr.plan._cost import Cost, Terms, cost_of, human_bytes
+from azarr.plan._one_step import OneStep
 from azarr.plan._orthogonal import OrthogonalPlan
 from azarr.plan._plan import Plan, plan_selection
 from azarr.plan._resize import cut_regions, is_outside, outside_blocks
@@ -16,6 +17,7 @@ __all__ = [
     "CoordinatePlan",
     "Cost",
     "KeyEncoding",
+    "OneStep",
     "OrthogonalPlan",
     "Plan",
     "Step",

@@ -6,7 +6,7 @@ says which of them are selected, and where they go along the same axis of the re
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -118,8 +118,22 @@ def _strided_table(axis: slice, chunk: int, length: int, out: int) -> AxisTable:
 
 
 def _array_table(axis: NDArray, chunk: int, length: int) -> AxisTable:
-    """Index arrays: one row per chunk touched, whatever the order of the indices."""
-    chunks = axis // chunk
+    return array_rows(
+        axis,
+        axis // chunk,
+        lambda index: (index * chunk, min(index * chunk + chunk, length)),
+    )
+
+
+def array_rows(
+    axis: NDArray, chunks: NDArray, bounds_of: Callable[[int], tuple[int, int]]
+) -> AxisTable:
+    """Index arrays: one row per chunk touched, whatever the order of the indices.
+
+    Args:
+        chunks: the chunk of each index.
+        bounds_of: where a chunk begins, and where what of it lies in the array ends.
+    """
     order: NDArray | None = None
     if len(axis) > 1 and bool(np.any(chunks[1:] < chunks[:-1])):
         order = np.argsort(chunks, kind="stable")
@@ -130,11 +144,11 @@ def _array_table(axis: NDArray, chunk: int, length: int) -> AxisTable:
     outs: list[slice | NDArray] = []
     whole: list[bool] = []
     for index, low, high in zip(indices, bounds[:-1], bounds[1:], strict=True):
-        inside = _as_slice(axis[low:high] - index * chunk)
+        start, stop = bounds_of(index)
+        inside = _as_slice(axis[low:high] - start)
         selections.append(inside)
         outs.append(slice(low, high, 1) if order is None else _as_slice(order[low:high]))
-        extent = min(chunk, length - index * chunk)
-        whole.append(type(inside) is slice and inside.step == 1 and high - low == extent)
+        whole.append(type(inside) is slice and inside.step == 1 and high - low == stop - start)
     return indices, selections, outs, whole
 
 

@@ -7,13 +7,14 @@ memory and put back into the caller's order by a single subscript at the end.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from math import prod
 
 import numpy as np
 
 from azarr.indexing import CoordinateSelection
+from azarr.plan._rectilinear import chunk_of
 from azarr.plan._step import K, KeyEncoding, Step
 from azarr.typing import NDArray, Shape
 
@@ -31,7 +32,13 @@ class CoordinatePlan:
 
     flat = True
 
-    def __init__(self, selection: CoordinateSelection, shape: Shape, chunk_shape: Shape) -> None:
+    def __init__(
+        self,
+        selection: CoordinateSelection,
+        shape: Shape,
+        chunk_shape: Sequence[int | NDArray],
+    ) -> None:
+        """`chunk_shape`: a chunk length for each dimension, or the bounds of its chunks."""
         self.shape = selection.shape
         points = prod(selection.shape)
         linear = np.zeros(points, np.int64)
@@ -40,10 +47,15 @@ class CoordinatePlan:
         for axis, length, chunk in zip(selection.coordinates, shape, chunk_shape, strict=True):
             if not points:
                 break
-            index = axis // chunk
+            if isinstance(chunk, np.ndarray):
+                index = chunk_of(axis, chunk)
+                linear = linear * (len(chunk) - 1) + index
+                offsets = offsets * (chunk[index + 1] - chunk[index]) + (axis - chunk[index])
+            else:
+                index = axis // chunk
+                linear = linear * (-(-length // chunk)) + index
+                offsets = offsets * chunk + (axis - index * chunk)
             per_axis.append(index)
-            linear = linear * (-(-length // chunk)) + index
-            offsets = offsets * chunk + (axis - index * chunk)
         self._order: NDArray | None = None
         if points > 1 and bool(np.any(linear[1:] < linear[:-1])):
             self._order = np.argsort(linear, kind="stable")

@@ -24,7 +24,8 @@ class Terms:
     Attributes:
         workers: requests in flight at once, at most.
         prefix: what goes before each chunk key: "" or "path/".
-        layout: how chunks are divided once more, if they are.
+        layout: how chunks are divided once more, if they are; the largest, where they differ.
+        layout_at: the same for one key, where chunks have different shapes.
         known: the index of a shard by its key, where it is known; None: it has to be read.
         gap, most: which byte ranges of a shard are read as one, see `coalesce`.
         whole_fields: False: elements are written in part, so every chunk is read first.
@@ -35,6 +36,7 @@ class Terms:
     workers: int
     prefix: str = ""
     layout: ShardLayout | None = None
+    layout_at: Callable[[str], ShardLayout | None] | None = None
     known: Callable[[str], Index | None] = lambda key: None
     gap: int = 0
     most: int = 0
@@ -159,8 +161,7 @@ def cost_of(
     workers = max(1, min(terms.workers, plan.count))
     layout = terms.layout
     inner = 1 if layout is None else prod(layout.counts)
-    lengths = zip(metadata.shape, metadata.chunk_shape, strict=True)
-    in_array = inner * prod(-(-length // chunk) for length, chunk in lengths)
+    in_array = inner * prod(metadata.chunk_counts)
     if layout is not None:
         lengths = zip(metadata.shape, layout.inner.chunk_shape, strict=True)
         in_array = prod(-(-length // chunk) for length, chunk in lengths)
@@ -200,14 +201,15 @@ def _totals(
 def _steps(
     plan: Plan, metadata: ArrayMetadata, nbytes: int, terms: Terms, write: bool
 ) -> Iterator[_Step]:
-    layout = terms.layout
     for key, selection, _, whole in plan.steps(metadata.chunk_key_encoding, terms.prefix):
         touched: Any = None
+        layout = terms.layout if terms.layout_at is None else terms.layout_at(key)
         if layout is not None:
             inner = plan.inner(selection, layout.shape, layout.inner.chunk_shape)
             touched = [number for number, *_ in inner.steps(layout)]
         if not write:
-            yield _shard_read(key, touched, whole, nbytes, terms)
+            assert layout is not None  # reading without shards is not counted by steps
+            yield _shard_read(key, touched, whole, nbytes, terms, layout)
             continue
         index = 0 if layout is None else layout.index_nbytes
         chunks = 1 if touched is None else len(touched)
@@ -218,10 +220,10 @@ def _steps(
             yield _Step(chunks, 2, least, 1, nbytes + index, nbytes + index, 4 * nbytes)
 
 
-def _shard_read(key: str, touched: list[int], whole: bool, nbytes: int, terms: Terms) -> _Step:
+def _shard_read(
+    key: str, touched: list[int], whole: bool, nbytes: int, terms: Terms, layout: ShardLayout
+) -> _Step:
     """Whole in one request; else the index, unless it is known, and then ranges of it."""
-    layout = terms.layout
-    assert layout is not None
     count = len(touched)
     if whole or count == prod(layout.counts):
         return _Step(count, 1, 1, 1, nbytes + layout.index_nbytes, 0, 2 * nbytes)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import product, repeat
 from math import prod
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -39,8 +39,12 @@ class OrthogonalPlan:
     __slots__ = ("_axes", "_chunk_shape", "_counts", "_expand", "_extent", "count", "shape")
 
     flat = False
+    # How an axis is tabulated against what `chunk_shape` says of it; see `_axis`.
+    _count: ClassVar[Any] = staticmethod(count_chunks)
+    _table: ClassVar[Any] = staticmethod(axis_table)
+    _tables: ClassVar[Any] = staticmethod(axis_blocks)
 
-    def __init__(self, selection: OrthogonalSelection, shape: Shape, chunk_shape: Shape) -> None:
+    def __init__(self, selection: OrthogonalSelection, shape: Shape, chunk_shape: Any) -> None:
         self.shape = selection.shape
         self._axes = selection.axes
         self._extent = shape
@@ -52,7 +56,7 @@ class OrthogonalPlan:
             self._axes = tuple(
                 slice(axis, axis + 1, 1) if type(axis) is int else axis for axis in self._axes
             )
-        self._counts = (*map(count_chunks, self._axes, chunk_shape),)
+        self._counts = (*map(self._count, self._axes, chunk_shape),)
         self.count = 0 if 0 in self.shape else prod(self._counts)
 
     def target(self, out: NDArray) -> NDArray:
@@ -103,12 +107,12 @@ class OrthogonalPlan:
         """
         axes, chunks, extent = self._axes, self._chunk_shape, self._extent
         if self.count <= BLOCK_ROWS or max(self._counts) <= BLOCK_ROWS:
-            yield [*map(axis_table, axes, chunks, extent)]
+            yield [*map(self._table, axes, chunks, extent)]
             return
         pivot = max(axis for axis, count in enumerate(self._counts) if count > BLOCK_ROWS)
-        tails = [*map(axis_table, axes[pivot + 1 :], chunks[pivot + 1 :], extent[pivot + 1 :])]
+        tails = [*map(self._table, axes[pivot + 1 :], chunks[pivot + 1 :], extent[pivot + 1 :])]
         for head in self._rows(pivot):
-            for block in axis_blocks(axes[pivot], chunks[pivot], extent[pivot]):
+            for block in self._tables(axes[pivot], chunks[pivot], extent[pivot]):
                 yield [*head, block, *tails]
 
     def _rows(self, stop: int) -> Iterator[list[AxisTable]]:
@@ -118,7 +122,9 @@ class OrthogonalPlan:
             return
         axis = stop - 1
         for head in self._rows(axis):
-            for block in axis_blocks(self._axes[axis], self._chunk_shape[axis], self._extent[axis]):
+            for block in self._tables(
+                self._axes[axis], self._chunk_shape[axis], self._extent[axis]
+            ):
                 for row in zip(*(column or repeat(None) for column in block), strict=False):
                     index, inside, out, whole = ([] if item is None else [item] for item in row)
                     yield [*head, (index, inside, out, whole)]

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 from azarr.indexing import CoordinateSelection, Selection
-from azarr.model import RegularGrid
+from azarr.model import ChunkGrid, RectilinearGrid
 from azarr.plan._coordinate import CoordinatePlan
 from azarr.plan._orthogonal import OrthogonalPlan
+from azarr.plan._rectilinear import RectilinearPlan
 from azarr.plan._step import K, KeyEncoding, Step
 from azarr.typing import NDArray, Shape
 
@@ -44,12 +45,12 @@ class Plan(Protocol):
         """The plan of one step's chunk selection in its chunk, of `shape`, divided once more."""
 
 
-def plan_selection(selection: Selection, shape: Shape, grid: RegularGrid) -> Plan:
+def plan_selection(selection: Selection, shape: Shape, grid: ChunkGrid) -> Plan:
     """The plan of a selection from an array of `shape` stored in the chunks of `grid`.
 
     Example:
         >>> from azarr.indexing import basic_selection
-        >>> from azarr.model import ChunkKeyEncoding
+        >>> from azarr.model import ChunkKeyEncoding, RegularGrid
         >>> selection = basic_selection((slice(3, 6), 0), (10, 4))
         >>> plan = plan_selection(selection, (10, 4), RegularGrid((5, 4)))
         >>> for step in plan.steps(ChunkKeyEncoding("v2", "."), "a/"):
@@ -57,5 +58,10 @@ def plan_selection(selection: Selection, shape: Shape, grid: RegularGrid) -> Pla
         ('a/0.0', (slice(3, 5, 1), 0), (slice(0, 2, 1),), False)
         ('a/1.0', (slice(0, 1, 1), 0), (slice(2, 3, 1),), False)
     """
+    if not grid.is_regular:
+        assert isinstance(grid, RectilinearGrid)
+        if isinstance(selection, CoordinateSelection):
+            return CoordinatePlan(selection, shape, grid.bounds)
+        return RectilinearPlan(selection, shape, grid.bounds)
     kind = CoordinatePlan if type(selection) is CoordinateSelection else OrthogonalPlan
     return kind(selection, shape, grid.chunk_shape)  # type: ignore[arg-type]

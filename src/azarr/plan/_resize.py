@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from azarr.model import ChunkGrid
 from azarr.plan._axis import BLOCK_ROWS
 from azarr.typing import ChunkCoords, Shape
 
@@ -43,17 +44,15 @@ def is_outside(coords: ChunkCoords, kept: Shape) -> bool:
     return any(coord >= keep for coord, keep in zip(coords, kept, strict=True))
 
 
-def cut_regions(old: Shape, new: Shape, chunk_shape: Shape) -> Iterator[tuple[slice, ...]]:
+def cut_regions(old: Shape, new: Shape, grid: ChunkGrid) -> Iterator[tuple[slice, ...]]:
     """Regions of an array of shape `old` that are in kept chunks, but outside of shape `new`.
 
     Example:
-        >>> list(cut_regions((10, 10), (7, 10), (4, 5)))
+        >>> from azarr.model import RegularGrid
+        >>> list(cut_regions((10, 10), (7, 10), RegularGrid((4, 5))))
         [(slice(7, 8, None), slice(0, 10, None))]
     """
-    chunk_ends = [
-        min(length, -(-keep // chunk) * chunk) if chunk else 0
-        for length, keep, chunk in zip(old, new, chunk_shape, strict=True)
-    ]
+    chunk_ends = [*map(min, old, grid.ends(new))]
     for axis, (keep, end) in enumerate(zip(new, chunk_ends, strict=True)):
         if keep < end:
             yield (

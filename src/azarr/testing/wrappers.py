@@ -84,6 +84,13 @@ class RequestLog:
                 self.in_flight -= 1
                 self._ended = max(self._ended, request.round_trip)
 
+    def __getstate__(self) -> dict[str, Any]:
+        with self._lock:  # which stays in its process, as do the requests in flight
+            return {**self.__dict__, "_lock": None, "in_flight": 0}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _lock=threading.Lock())
+
     def __len__(self) -> int:
         return len(self.requests)
 

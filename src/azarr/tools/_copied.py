@@ -24,7 +24,6 @@ from azarr.tools import _hdf5 as hdf5
 from azarr.tools._blocks import Region
 from azarr.typing import JSON, NDArray, Shape, ZarrFormat
 
-
 T = TypeVar("T")
 
 
@@ -98,7 +97,9 @@ def node_of(node: Any, way: Way) -> Node:
         return HdfGroup(node, way)
     if hdf5.is_hdf5(node) and hdf5.is_dataset(node):
         return HdfArray(node, way)
-    return _of_state(state_of(node), way)
+    found = _of_state(state_of(node), way)
+    found.facade = node
+    return found
 
 
 def group_of(node: Any, way: Way) -> GroupNode:
@@ -119,10 +120,15 @@ def _of_state(state: ArrayState | GroupState, way: Way) -> Array | Group:
 
 @dataclass
 class _Own:
-    """A node of azarr."""
+    """A node of azarr.
+
+    Attributes:
+        facade: what the user holds, and looks at the attributes of afterwards.
+    """
 
     state: Any
     way: Way
+    facade: Any = None
 
     @property
     def name(self) -> str:
@@ -135,7 +141,9 @@ class _Own:
         def change(old: dict[str, JSON]) -> dict[str, JSON]:
             return {**old, **attributes}
 
-        await self._do(node_operations.change_attributes(self.state, change))
+        changed = await self._do(node_operations.change_attributes(self.state, change))
+        if self.facade is not None:
+            self.facade._adopt(changed)
 
     async def _do(self, operation: Operation[T]) -> T:
         return await self.way.do(operation)

@@ -130,7 +130,7 @@ def create(group: Any, name: str, shape: Shape, data_type: DataType, kws: dict[s
     given = dict(kws)
     if 0 in shape or not shape:  # HDF5 has neither chunks nor filters for one element or none
         given = {key: value for key, value in kws.items() if key == "fillvalue"}
-    if dtype.hasobject or given.get("fillvalue") is None:
+    if dtype.kind not in "biufcS" or given.get("fillvalue") is None:
         given.pop("fillvalue", None)
     return group.create_dataset(name, **{"shape": shape, "dtype": dtype, **given})
 
