@@ -144,16 +144,17 @@ class _Storage(ModuleType):
 
         The same as `azarr.config.get().default_compressor`; setting it is for the whole process.
         """
-        codec = config.get().default_compressor
-        if codec != "default":
-            return codec
         from numcodecs import Blosc
 
-        return Blosc()
+        codec = config.get().default_compressor
+        return Blosc() if isinstance(codec, str) and codec == "default" else codec
 
     @default_compressor.setter
     def default_compressor(self, codec: Any) -> None:
-        config.set(default_compressor=codec)
+        from numcodecs import Blosc
+
+        # To set what is there without setting anything is to go back to it, in N5 too.
+        config.set(default_compressor="default" if codec == Blosc() else codec)
 
 
 sys.modules[__name__].__class__ = _Storage

@@ -139,7 +139,7 @@ def test_a_wrong_checksum_is_noticed(name: str) -> None:
 
 
 REGISTERED = """
-    conditional cast_value scale_offset reshape zfp squeeze optional no.such.codec
+    conditional squeeze optional no.such.codec
 """
 
 

@@ -46,7 +46,6 @@ def counting(request: pytest.FixtureRequest) -> Any:
     return AsyncCountingStore(memory) if request.param == "async" else CountingStore(memory)
 
 
-
 class Unknown:
     """What no argument may be, by a name that is the same in every process."""
 

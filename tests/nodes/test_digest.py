@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import azarr
+from azarr.errors import UsageError
 from azarr.storage import MemoryStore
 from azarr.testing import CountingStore
 
@@ -69,3 +70,13 @@ def test_a_digest_asks_once_for_every_chunk_and_for_the_documents() -> None:
 def test_the_digest_of_an_array_without_dimensions() -> None:
     array = azarr.create_array({}, data=np.array(5))
     assert len(array.digest()) == 20
+
+
+@pytest.mark.parametrize("name", ["nope", "shake_128", None])
+def test_a_hash_that_there_is_not_is_refused_before_anything_is_read(name: Any) -> None:
+    store = CountingStore(MemoryStore())
+    array = azarr.zeros(4, store=store)
+    store.log.clear()
+    with pytest.raises(UsageError, match=r"hashname .*sha256"):
+        array.digest(name)
+    assert len(store.log) == 0

@@ -1,4 +1,4 @@
-"""`cache_metadata=False` and `cache_attrs=False` in every awaited method; overwriting in two stores."""
+"""What is not cached is read again by every awaited method; overwriting in two stores."""
 
 from __future__ import annotations
 

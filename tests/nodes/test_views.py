@@ -171,3 +171,10 @@ def test_the_async_array_has_the_same_views() -> None:
     array = azarr.array(np.arange(4, dtype="u1")).async_array
     assert type(array.view()).__name__ == "AsyncArray"
     assert array.astype("f4").dtype == np.dtype("f4")
+
+
+def test_a_view_of_which_no_chunk_could_be_read_is_refused(zarr_format: Any) -> None:
+    array = azarr.zeros((4, 6), chunks=(2, 3), dtype="i4", zarr_format=zarr_format)
+    with pytest.raises(UsageError, match="12 bytes, those stored have 24"):
+        array.view(dtype="i2")
+    assert array.view(dtype="i2", shape=(4, 12), chunks=(2, 6))[:].shape == (4, 12)

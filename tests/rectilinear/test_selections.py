@@ -8,8 +8,7 @@ from typing import Any
 import anyio
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 import azarr
 from azarr.errors import MetadataError, UsageError
@@ -182,9 +181,12 @@ def test_explain_counts_the_chunks_that_are_touched() -> None:
     store.log.clear()
     array[0:3, 4:6]
     assert len(store.log) == cost.requests
-    assert azarr.create_array(
-        {}, shape=(8, 8), chunks=(2, 2), shards=[[2, 6], 4], dtype="i2"
-    ).explain((slice(0, 3), 0)).chunks == 2
+    assert (
+        azarr.create_array({}, shape=(8, 8), chunks=(2, 2), shards=[[2, 6], 4], dtype="i2")
+        .explain((slice(0, 3), 0))
+        .chunks
+        == 2
+    )
 
 
 def test_an_array_can_grow_as_far_as_lengths_are_defined() -> None:

@@ -91,9 +91,7 @@ class Store:
         self._event(self.service(self._random), client, begun, False)
 
     def _event(self, delay: float, client: int, begun: float, refused: bool) -> None:
-        heapq.heappush(
-            self._events, (self.now + delay, next(self._number), client, begun, refused)
-        )
+        heapq.heappush(self._events, (self.now + delay, next(self._number), client, begun, refused))
 
 
 def test_it_starts_high_enough_for_1000_chunks_without_learning() -> None:

@@ -159,9 +159,6 @@ def test_bytes_in_flight_are_of_the_process_and_not_of_an_operation(blocking_sto
     assert process().permits.held(("bytes",)) == 0
 
 
-
-
-
 def test_a_chunk_larger_than_the_budget_is_worked_on_alone() -> None:
     chunk = 128 * 1024
     store = LatencyStore(MemoryStore(), 0.001)

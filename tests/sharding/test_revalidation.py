@@ -11,7 +11,7 @@ import pytest
 import azarr
 from azarr.errors import ChunkDataError, ShortReadError
 from azarr.storage import LocalStore, MemoryStore
-from azarr.testing import CountingStore
+from azarr.testing import CountingStore, LatencyStore
 
 
 class Meddler(CountingStore):
@@ -142,3 +142,23 @@ def test_a_store_that_answers_short_is_an_error_and_not_a_loop(conditional: bool
     store.before = {at: fail}
     with pytest.raises(ShortReadError, match="cut off"):
         azarr.open_array(store)[9]
+
+
+@pytest.mark.parametrize("conditional", [True, False])
+def test_an_inner_chunk_that_was_missing_is_seen_once_another_process_has_written_it(
+    conditional: bool,
+) -> None:
+    """A remembered index must not say what is missing: it may be an old one."""
+    values = MemoryStore()
+    stores = [LatencyStore(values, 0), LatencyStore(values, 0)]
+    for store in stores:
+        store.conditional = conditional
+    array = azarr.create_array(
+        stores[0], shape=16, chunks=4, shards=16, dtype="i4", fill_value=-1
+    )
+    array[:4] = 1
+    assert array[:2].tolist() == [1, 1]
+    assert array[4:8].tolist() == [-1] * 4
+    azarr.open_array(stores[1])[4:8] = 7
+    assert array[4:8].tolist() == [7] * 4
+    assert array[8:12].tolist() == [-1] * 4

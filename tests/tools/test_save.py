@@ -140,3 +140,15 @@ def test_a_setting_of_the_process_reaches_blocks_that_have_not_set_it() -> None:
             assert azarr.config.get().zarr_format == 2
         azarr.config.set(write_empty_chunks=True)
     assert azarr.config.get() == azarr.config.Config()
+
+
+def test_going_back_to_the_documented_default_is_the_default_of_every_format() -> None:
+    from numcodecs import Zstd
+
+    import azarr.storage as storage
+
+    before = storage.default_compressor
+    storage.default_compressor = Zstd()
+    storage.default_compressor = before
+    assert azarr.config.get().default_compressor == "default"
+    assert azarr.zeros(3, zarr_format="n5").compressor.codec_id == "gzip"

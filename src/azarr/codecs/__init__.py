@@ -8,6 +8,7 @@ from azarr.codecs import (
     _bits,
     _blosc,
     _cast,
+    _cast_value,
     _checksums,
     _layout,
     _lz4,
@@ -17,9 +18,11 @@ from azarr.codecs import (
     _numeric,
     _objects,
     _registry,
+    _reshape,
     _sharding,
     _streams,
     _transpose,
+    _zfp,
     _zstd,
 )
 from azarr.codecs._blosc_parts import (
@@ -47,7 +50,7 @@ from azarr.codecs._shard_layout import (
     cut_entries as cut_entries,
 )
 from azarr.codecs._sharding import sharding_spec as sharding_spec
-from azarr.codecs._specs import numcodec_of, spec_of
+from azarr.codecs._specs import numcodec_of, spec_of, with_byte_order as with_byte_order
 from azarr.codecs._stage import Chunk, Codec, Memory, Size, Stage, as_bytes
 
 _BUILT_IN = {
@@ -60,6 +63,10 @@ _BUILT_IN = {
     "n5.*": _n5_compressions.ANY,
     "n5.lz4": _n5_compressions.LZ4,
     "packbits": _bits.PACKBITS,
+    "reshape": _reshape.RESHAPE,
+    "cast_value": _cast_value.CAST_VALUE,
+    "scale_offset": _cast_value.SCALE_OFFSET,
+    "zfp": _zfp.ZFP,
     "bitround": _bits.BITROUND,
     "vlen-utf8": _objects.VLEN_UTF8,
     "vlen-bytes": _objects.VLEN_BYTES,

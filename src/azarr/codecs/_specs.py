@@ -65,6 +65,13 @@ def spec_of(codec: Any, zarr_format: ZarrFormat, data_type: DataType | None = No
     return replace(spec, configuration={**complete(data_type), **spec.configuration})
 
 
+def with_byte_order(spec: CodecSpec) -> CodecSpec:
+    """The codec `bytes` with a byte order, also where its elements may need none; others as is."""
+    if spec.name != "bytes":
+        return spec
+    return replace(spec, configuration={"endian": "little", **spec.configuration})
+
+
 def numcodec_of(spec: CodecSpec) -> Any:
     """The numcodecs object that does the same, or the specification itself where none does.
 

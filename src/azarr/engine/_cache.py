@@ -119,7 +119,8 @@ class Cache:
     def forget_under(self, origin: str, prefix: str) -> None:
         """The same for every key under a prefix."""
         start = f"{prefix}/" if prefix else ""
-        for name in [*self._kept.names(), *self._loading]:
+        names: list[Any] = [*self._kept.names(), *self._loading]
+        for name in names:
             if len(name) == 2 and name[0] == origin and name[1].startswith(start):
                 self.forget(name)
 

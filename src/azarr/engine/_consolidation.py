@@ -156,7 +156,7 @@ async def consolidate(
         GroupNotFoundError: there is no group.
         UsageError: the format has no consolidated metadata.
     """
-    runtime = runtime.beside(runtime.store.uncached)
+    runtime = runtime.uncached
     root = await open_node(runtime, path, zarr_format)
     if not isinstance(root, GroupMetadata):
         raise GroupNotFoundError(f"no group at {'/' + path!r} in {runtime.store!r}")

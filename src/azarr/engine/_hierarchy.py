@@ -41,9 +41,11 @@ async def get_many(
     """The values of several keys, None for those that do not exist. One round trip."""
     values: dict[str, Buffer | None] = dict.fromkeys(keys)
 
+    get = runtime.get_document if nbytes == DOCUMENT_BYTES else runtime.get
+
     async def work(steps: Iterator[str]) -> None:
         for key in steps:
-            values[key] = await runtime.get(key)
+            values[key] = await get(key)
 
     await runtime.for_each(work, iter(list(values)), len(values), nbytes)
     return values
@@ -122,7 +124,7 @@ async def get_and_list(
             if is_directory:
                 listed[key] = await runtime.list_children(key)
             else:
-                values[key] = await runtime.get(key)
+                values[key] = await runtime.get_document(key)
 
     await runtime.for_each(work, iter(steps), len(steps), DOCUMENT_BYTES)
     return values, listed
@@ -158,7 +160,7 @@ async def create_node(
     Raises:
         ContainsArrayError, ContainsGroupError: there is a node already, or a parent is an array.
     """
-    runtime = uncached(runtime)
+    runtime = runtime.uncached
     ancestors = _ancestors(path)
     # A Zarr hierarchy may have nodes of both formats, and whatever is there must not be overlooked.
     sought = zarr_format if is_container(zarr_format) else None
@@ -205,7 +207,7 @@ async def create_node(
 @located_node
 async def delete_node(runtime: Runtime, path: str, zarr_format: ZarrFormat | None = None) -> bool:
     """Delete a node and everything under it; False if there was none. Two round trips."""
-    runtime = uncached(runtime)
+    runtime = runtime.uncached
     old = await open_node(runtime, path, zarr_format if is_container(zarr_format) else None)
     if old is None:
         return False
@@ -289,7 +291,7 @@ class NodeDocuments:
 
     def __init__(self, runtime: Runtime, path: str, metadata: Metadata) -> None:
         names = {**node_documents(metadata), **attribute_documents(metadata)}
-        self._runtime = uncached(runtime)
+        self._runtime = runtime.uncached
         self._path = path
         self._keys = {name: _key(path, name) for name in names}
         self._stored: dict[str, tuple[Buffer | None, Generation | None]] = {}
@@ -377,12 +379,6 @@ async def _replace(
         await runtime.set_if(key, value, generation)
     elif generation is not None:
         await runtime.delete_if(key, generation)
-
-
-def uncached(runtime: Runtime) -> Runtime:
-    """The runtime of what is in the store now: what is known beforehand is no base for a change."""
-    store = runtime.store.uncached
-    return runtime if store is runtime.store else runtime.beside(store)
 
 
 def _key(path: str, name: str) -> str:

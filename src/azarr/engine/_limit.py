@@ -13,9 +13,10 @@ load; by kind and size, because a large value takes longer than a small one on a
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 from numpy import median
 
-from collections.abc import Hashable
 START = 256
 """1000 chunks at 50 ms are four waves of it: 0.2 s without any learning."""
 

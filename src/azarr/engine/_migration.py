@@ -33,7 +33,7 @@ async def migrate_v2(
         NodeNotFoundError: there is no node.
         MetadataError: a node that Zarr v3 cannot express.
     """
-    runtime = runtime.beside(runtime.store.uncached)
+    runtime = runtime.uncached
     root = await open_node(runtime, path)
     if root is None:
         raise NodeNotFoundError(f"no array or group at {'/' + path!r} in {runtime.store!r}")

@@ -56,7 +56,8 @@ def setter(event: anyio.Event) -> Callable[[], object]:
 
     From the same asyncio loop it is set directly: the safe way costs a system call.
     """
-    loop: Any = anyio.lowlevel.current_token().native_token
+    token: Any = anyio.lowlevel.current_token()
+    loop: Any = getattr(token, "native_token", token)  # itself the native one before anyio 4.11
     enter = getattr(loop, "call_soon_threadsafe", None)
     if enter is None:
         return lambda: loop.run_sync_soon(event.set)

@@ -44,6 +44,7 @@ def cached_reading(
     layout = array.shards
     target = plan.target(out)
     fill = array.fill if fields is None else array.fill[fields]
+    chunks: _Chunks | _InnerChunks
     chunks = _Chunks(runtime, array) if layout is None else _InnerChunks(runtime, array, layout)
 
     def scatter(chunk: NDArray | None, selection: Any, into: NDArray, at: Any, flat: bool) -> None:
@@ -72,7 +73,7 @@ def cached_reading(
                 if layout is not None:
                     await read_shard(key, selection, at)
                 else:
-                    (chunk,) = await chunks.get(key, [None])
+                    (chunk,) = await chunks.get(key, [0])
                     scatter(chunk, selection, target, at, plan.flat)
         except Exception as error:
             located(error, array, key)
@@ -124,6 +125,7 @@ class Loader:
         try:
             now = await self.runtime.get_ranges_with_generation(place[1], [])
             if (MISSING if now is None else now[1]) != seen.generation:
+                self.cache.forget(place)
                 return None
             self.cache.put(place, token, seen.generation, {})
             return found
@@ -149,7 +151,7 @@ class _Chunks:
         self._pipeline = array.pipeline
         self._form = _form(array)
 
-    async def get(self, key: str, numbers: Sequence[Any]) -> list[Any]:
+    async def get(self, key: str, numbers: Sequence[int]) -> list[Any]:
         async def load() -> Loaded:
             runtime = self._runtime
             data: Buffer | None
@@ -185,20 +187,22 @@ class _InnerChunks:
             kept = {
                 part: held[0]
                 for part in parts
-                if seen is not None and (held := cache.parts(place, seen.generation, [part]))
+                if seen is not None
+                and self._loader.conditional  # else it may be old: nothing can be checked
+                and (held := cache.parts(place, seen.generation, [part]))
             }
             missing = [part[1] for part in parts if part not in kept]
             found = await self._reader.pieces(key, missing)
             if found is None:
                 return MISSING, {}
             known, data = found
-            if seen is None or known.generation is None or known.generation != seen.generation:
-                kept = {}  # of another version of the shard
-                missing = list(numbers)
+            if seen is not None and kept and known.generation != seen.generation:
+                kept, missing = {}, list(numbers)  # those were of another version of the shard
                 found = await self._reader.pieces(key, missing)
                 if found is None:
                     return MISSING, {}
                 known, data = found
+            values: dict[Hashable, tuple[Any, int]]
             values = {part: _sized(chunk) for part, chunk in kept.items()}
             for number, piece in zip(missing, data, strict=True):
                 values[self._form, number] = _sized(await self._decoded(number, piece))

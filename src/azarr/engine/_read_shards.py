@@ -171,22 +171,23 @@ class ShardReader:
         if found is None:
             return None
         known, entries, ranges, buffers = found
-        cut = cut_entries(ranges, buffers)
-        return known, [None if entry is None else cut(entry) for entry in entries]
+        return known, list(cut_entries(entries, ranges, buffers))
 
     async def _ranges(
         self, key: str, numbers: Sequence[int]
     ) -> tuple[KnownIndex, list[Entry | None], list[Entry], Sequence[Buffer]] | None:
         """Where inner chunks are, and byte ranges with their bytes; None: there is no shard."""
         while True:
-            known = await self._known(key)
+            remembered = process().shard_indexes.get(self._name(key))
+            known = await self._read_index(key) if remembered is None else remembered
             if known is None:
                 return None
             entries = known.index.entries(numbers)
             ranges = coalesce(filter(None, entries), self._gap, self._most)
-            if not ranges:
+            # An index that was just read says what is missing; a remembered one has to be asked.
+            if not ranges and (remembered is None or await self._is_current(key, known)):
                 return known, entries, [], []
-            buffers = await self._buffers(key, known, ranges)
+            buffers = await self._buffers(key, known, ranges) if ranges else None
             if buffers is not None:
                 return known, entries, ranges, buffers
             process().shard_indexes.drop(self._name(key))
@@ -212,6 +213,13 @@ class ShardReader:
         index, *buffers = read[0]
         return buffers if index == known.data else None
 
+    async def _is_current(self, key: str, known: KnownIndex) -> bool:
+        """Whether a remembered index is still that of the shard. One request."""
+        if known.generation is None:
+            return await self._buffers(key, known, []) is not None
+        read = await self._runtime.get_ranges_with_generation(key, [])
+        return read is not None and read[1] == known.generation
+
     async def _is_unchanged(self, key: str, known: KnownIndex) -> bool:
         """After a short read: whether the shard is still that of the index.
 
@@ -219,7 +227,7 @@ class ShardReader:
             DecodeError: it is, and the index says that it is larger.
         """
         process().shard_indexes.drop(self._name(key))
-        fresh = await self._known(key)
+        fresh = await self._read_index(key)
         if fresh is None or fresh.generation != known.generation or fresh.data != known.data:
             return False
         nbytes = await self._runtime.size(key)
@@ -227,12 +235,8 @@ class ShardReader:
             self._layout.check(known.index, nbytes)
         return True
 
-    async def _known(self, key: str) -> KnownIndex | None:
-        """The index of a shard, from memory or from the store; None: there is no shard."""
-        indexes, name = process().shard_indexes, self._name(key)
-        known = indexes.get(name)
-        if known is not None:
-            return known  # type: ignore[no-any-return]
+    async def _read_index(self, key: str) -> KnownIndex | None:
+        """The index of a shard, remembered from now on; None: there is no shard."""
         try:
             read = await self._runtime.get_ranges_with_generation(key, [self._layout.index_range])
         except ShortReadError:
@@ -246,7 +250,8 @@ class ShardReader:
         index = self._layout.parse_index(data)
         # A copy: it may be a view of the whole shard.
         known = KnownIndex(index, generation, None if generation is not None else bytes(data))
-        indexes.put(name, known, 300 + index.nbytes * (1 if known.data is None else 2))
+        nbytes = 300 + index.nbytes * (1 if known.data is None else 2)
+        process().shard_indexes.put(self._name(key), known, nbytes)
         return known
 
     def _name(self, key: str) -> Hashable:

@@ -72,7 +72,7 @@ class Runtime(Protocol):
 
     @property
     def uncached(self) -> Runtime:
-        """A runtime of what is in the store now: what is known beforehand is no base for a change."""
+        """A runtime of what is stored now: what is known beforehand is no base for a change."""
 
     def lock(self, key: str, domain: str | None = None) -> AbstractAsyncContextManager[None]:
         """The right to change a key, one holder at a time in the whole process.

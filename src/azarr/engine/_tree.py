@@ -11,7 +11,6 @@ from azarr.engine._hierarchy import (
     get_and_list,
     open_nodes,
     set_many,
-    uncached,
 )
 from azarr.engine._runtime import Runtime
 from azarr.errors import ContainsArrayError, ContainsGroupError
@@ -103,7 +102,7 @@ async def create_nodes(
         ContainsArrayError, ContainsGroupError: there is a node already, or a parent is an array.
     """
     parents = {parent for path in builds for parent in _parents(path)}
-    runtime = uncached(runtime)
+    runtime = runtime.uncached
     sought = zarr_format if is_container(zarr_format) else None
     paths = sorted(parents | builds.keys())
     there = await open_nodes(runtime, paths, sought, all_formats=True)

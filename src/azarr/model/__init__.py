@@ -5,13 +5,23 @@ Zarr v3 and N5. No other layer knows a format's JSON or the names of its documen
 codecs.
 """
 
-from azarr.model._small_types import SmallType, in_memory_order, part_of, small_type
+from azarr.model._small_types import (
+    SmallType,
+    in_memory_order,
+    number_range,
+    part_of,
+    small_type,
+)
 from azarr.model._spelling_n5 import (
     BLOCK as N5_BLOCK,
     COMPRESSIONS as N5_COMPRESSIONS,
     RAW as N5_RAW,
 )
-from azarr.model._spelling_v3 import spelled
+from azarr.model._spelling_v3 import (
+    parse_data_type as parse_v3_data_type,
+    read_fill as fill_of_v3,
+    spelled,
+)
 from azarr.model.chunk_grids import RegularGrid
 from azarr.model.chunk_keys import ChunkKeyEncoding
 from azarr.model.codec_specs import CodecKind, CodecSpec, register_codec_kind, split_codecs
@@ -58,12 +68,15 @@ __all__ = [
     "attribute_documents",
     "consolidated_document",
     "document_keys",
+    "fill_of_v3",
     "in_memory_order",
     "is_container",
     "node_documents",
     "parse_node",
     "parse_v1",
+    "parse_v3_data_type",
     "part_of",
+    "number_range",
     "parse_consolidated_v2",
     "parse_consolidated_v3",
     "register_codec_kind",

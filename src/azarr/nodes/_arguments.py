@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from azarr import config
-from azarr.codecs import default_codecs, sharding_spec, spec_of
+from azarr.codecs import default_codecs, sharding_spec, spec_of, with_byte_order
 from azarr.errors import MetadataError, UsageError
 from azarr.model import (
     N5_RAW,
@@ -142,6 +142,8 @@ class ArrayArguments:
             )
         if self.serializer is not AUTO and self.serializer != "auto":
             serializer = spec_of(self.serializer, zarr_format, data_type)
+        if any(spec.name == "cast_value" for spec in filters) and serializer is not None:
+            serializer = with_byte_order(serializer)  # of elements that have other bytes than ours
         return filters, serializer, compressors
 
     def _fill_value(self, data_type: DataType, zarr_format: ZarrFormat) -> Any:

@@ -51,12 +51,8 @@ def view_of(
     serializer = metadata.serializer
     if serializer is not None and serializer.name == "bytes":
         serializer = spec_of(serializer, zarr_format, data_type)
-    nbytes = math.prod(grid.chunk_shape) * data_type.itemsize
-    if not specs and not data_type.is_object and nbytes != array.pipeline.nbytes:
-        raise UsageError(
-            f"chunks {grid.chunk_shape} of {data_type.dtype} have {nbytes} bytes, those stored have "
-            f"{array.pipeline.nbytes}: give shape and chunks too"
-        )
+    if not specs and not metadata.filters:
+        _check_same_bytes(metadata, grid, data_type)
     names = metadata.dimension_names
     return replace(
         array,
@@ -76,6 +72,22 @@ def view_of(
             dimension_names=names if len(lengths) == metadata.ndim else None,
         ),
     )
+
+
+def _check_same_bytes(metadata: ArrayMetadata, grid: Any, data_type: DataType) -> None:
+    """Raises UsageError where a chunk, which is what it is, would have another number of bytes."""
+    stored = metadata.chunk_grid
+    if not (isinstance(grid, RegularGrid) and isinstance(stored, RegularGrid)):
+        return
+    if metadata.data_type.is_object or data_type.is_object:
+        return
+    nbytes = math.prod(grid.chunk_shape) * data_type.itemsize
+    expected = math.prod(stored.chunk_shape) * metadata.data_type.itemsize
+    if nbytes != expected:
+        raise UsageError(
+            f"chunks {grid.chunk_shape} of {data_type.dtype} have {nbytes} bytes, those stored "
+            f"have {expected}: give shape and chunks that fit"
+        )
 
 
 def astype_of(array: ArrayState, dtype: Any) -> ArrayState:

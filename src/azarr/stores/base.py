@@ -83,7 +83,7 @@ class Store(ABC):
         """A store of the same values that asks for every one of them: what a change is based on."""
         return self
 
-    def close(self) -> Any:  # noqa: B027 - most stores hold nothing open
+    def close(self) -> Any:
         """Let go of what the store holds open; to be awaited if the store is async."""
         return None
 

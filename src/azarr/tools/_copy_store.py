@@ -37,7 +37,8 @@ def copy_store(
     value. Memory: the names of all keys.
 
     Args:
-        source, dest: stores, paths, URLs, or mappings.
+        source: a store, a path, a URL, or a mapping.
+        dest: another one.
         source_path: only what is under this path.
         dest_path: where it goes.
         excludes: regular expressions; what one is found in is not copied ...
