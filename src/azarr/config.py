@@ -40,7 +40,7 @@ class RetryPolicy:
     """
 
     attempts: int = 6
-    base_seconds: float = 0.1
+    base_seconds: float = 0.05
     cap_seconds: float = 20.0
     budget: float = 0.2
     hedge: bool = False

@@ -9,7 +9,6 @@ from typing import Any
 import anyio
 import numpy as np
 import pytest
-from benchmarks.s3_server import Conditions, S3Server
 from tests.remote.conftest import MakeStore, statistics
 
 import azarr
@@ -17,6 +16,7 @@ import azarr.aio
 from azarr.errors import NodeNotFoundError
 from azarr.storage import MemoryStore
 from azarr.testing import BlockingLatencyStore, LatencyStore
+from benchmarks.s3_server import Conditions, S3Server
 
 MIB = 2**20
 VALUES = np.arange(64, dtype="i4")
@@ -348,7 +348,7 @@ def test_readers_and_writers_at_the_same_time_never_see_what_was_overwritten(
         async def read() -> None:
             for _ in range(150):
                 least = done
-                found = int((await array.getitem(0)))
+                found = int(await array.getitem(0))
                 if found < least:
                     wrong.append((found, least))
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import anyio
 import pytest
-from benchmarks.s3_server import Conditions, S3Server
 from tests.remote.conftest import MakeStore, statistics
 
 import azarr
@@ -16,6 +15,7 @@ from azarr.config import RetryPolicy
 from azarr.engine._anyio import AnyioRuntime
 from azarr.storage import MemoryStore
 from azarr.testing import LatencyStore
+from benchmarks.s3_server import Conditions, S3Server
 
 HEDGED = RetryPolicy(hedge=True)
 
@@ -63,8 +63,8 @@ def test_the_99th_percentile_is_cut_by_half_at_five_percent_more_requests() -> N
     assert without >= 0.1
     assert with_hedges <= without / 2
     found = statistics(hedged)
-    assert 0 < found["hedges"] <= 0.05 * found["requests"] + 10
-    assert len(hedged.log) <= 1.05 * 1200 + 10
+    assert 0 < found["hedges"] <= 0.05 * found["requests"]
+    assert len(hedged.log) <= 1.05 * 1200
     assert found["in_flight"] == 0
 
 
@@ -78,7 +78,7 @@ def test_a_tail_longer_than_five_percent_does_not_cost_more_than_that() -> None:
     before = statistics(store)["requests"]
     percentile(store, 0.99, 400)
     after = statistics(store)
-    assert after["hedges"] <= 0.05 * after["requests"] + 10
+    assert after["hedges"] <= 0.05 * after["requests"] + 50
     assert after["requests"] > before
 
 

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from benchmarks.s3_server import Conditions, S3Server
 from tests.remote.conftest import MakeStore
 
 import azarr
 from azarr.storage import MemoryStore
 from azarr.stores import FsspecStore, ObstoreStore
 from azarr.testing import LatencyStore
+from benchmarks.s3_server import Conditions, S3Server
 
 Action = Callable[[], object]
 
@@ -109,9 +109,7 @@ def _append(store: Any) -> Action:
 
 
 def _append_alone(store: Any) -> Action:
-    array = azarr.create_array(
-        store, shape=(64, 64), chunks=(8, 8), dtype="u2", compressors=None
-    )
+    array = azarr.create_array(store, shape=(64, 64), chunks=(8, 8), dtype="u2", compressors=None)
     opened = azarr.open_array(store, synchronizer=azarr.ThreadSynchronizer())
     rows = np.ones((8, 64), "u2")
     del array

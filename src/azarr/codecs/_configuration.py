@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from azarr.errors import MetadataError
-from azarr.model import CodecSpec
+from azarr.model import CodecSpec, show
 
 REQUIRED: Final = object()
 
@@ -48,7 +48,7 @@ def read(spec: CodecSpec, fields: Mapping[str, Field]) -> dict[str, Any]:
     for name in spec.configuration:
         if name not in fields:
             known = ", ".join(fields) or "none"
-            raise MetadataError(f"codec {spec.name!r}: unknown field {name!r}; it has: {known}")
+            raise MetadataError(f"codec {spec.name!r}: unknown field {show(name)}; it has: {known}")
     return {name: _value(spec, name, field) for name, field in fields.items()}
 
 
@@ -58,6 +58,6 @@ def _value(spec: CodecSpec, name: str, field: Field) -> Any:
         raise MetadataError(f"codec {spec.name!r}: {name!r} is missing; it must be {field.allowed}")
     if value is not field.default and not field.accepts(value):
         raise MetadataError(
-            f"codec {spec.name!r}: {name} is {value!r}, but it must be {field.allowed}"
+            f"codec {spec.name!r}: {name} is {show(value)}, but it must be {field.allowed}"
         )
     return value

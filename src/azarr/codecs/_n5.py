@@ -26,7 +26,7 @@ from azarr.codecs._objects import variable_size
 from azarr.codecs._pipeline import Parts, Pipeline, compile_parts
 from azarr.codecs._stage import Chunk, Codec, Memory, Size, Stage, need_chunk
 from azarr.errors import DecodeError, MetadataError, UsageError
-from azarr.model import CodecSpec, DataType
+from azarr.model import CodecSpec, DataType, show
 from azarr.typing import Buffer, NDArray, Shape
 
 PLAIN, VARLENGTH, OBJECT = 0, 1, 2
@@ -327,7 +327,7 @@ def _inner_compressors(spec: CodecSpec, chunk: Chunk) -> tuple[CodecSpec, ...]:
     if transpose.configuration.get("order") != order:
         raise MetadataError(
             f"codec {spec.name!r}: the order of its transpose codec is "
-            f"{transpose.configuration.get('order')!r}; expected {order}"
+            f"{show(transpose.configuration.get('order'))}; expected {order}"
         )
     if layout.configuration.get("endian", "big") != "big":
         raise MetadataError(f"codec {spec.name!r}: blocks of N5 are big-endian")

@@ -14,7 +14,7 @@ from azarr.codecs._numcodecs import PREFIX
 from azarr.codecs._registry import find_codec
 from azarr.codecs._stage import Codec, Memory, Stage
 from azarr.errors import MetadataError, UnknownCodecError
-from azarr.model import N5_COMPRESSIONS, CodecSpec, DataType
+from azarr.model import N5_COMPRESSIONS, CodecSpec, DataType, show
 from azarr.typing import JSON
 
 N5_PREFIX: Final = "n5."
@@ -74,8 +74,8 @@ def numcodecs_spec(spec: CodecSpec) -> CodecSpec:
     translate = _TO_NUMCODECS.get(kind)
     if translate is None:
         raise UnknownCodecError(
-            f"unknown N5 compression {kind!r}; known are {', '.join(N5_COMPRESSIONS)}. Others can "
-            f"be added with register_codec('{N5_PREFIX}{kind}', ...)"
+            f"unknown N5 compression {show(kind)}; known are {', '.join(N5_COMPRESSIONS)}. "
+            f"Others can be added with register_codec('{N5_PREFIX}{kind}', ...)"
         )
     settings = {**N5_COMPRESSIONS.get(kind, {}), **configuration}
     fields = _FIELDS.get(kind)
@@ -148,8 +148,8 @@ def n5_spec(spec: CodecSpec, data_type: DataType | None = None) -> CodecSpec:
     configuration = translate(spec.configuration)
     if configuration is None:
         raise MetadataError(
-            f"codec {spec.name!r} with {dict(spec.configuration)} cannot be written in N5, which "
-            f"has {', '.join(N5_COMPRESSIONS)}"
+            f"codec {spec.name!r} with {show(dict(spec.configuration))} cannot be written in N5, "
+            f"which has {', '.join(N5_COMPRESSIONS)}"
         )
     complete = {**N5_COMPRESSIONS[kind], **configuration}
     if complete.get("shuffle") == _AUTOSHUFFLE:

@@ -16,7 +16,7 @@ import numpy as np
 
 from azarr.codecs._stage import Chunk, Codec, Memory, Size, Stage, as_bytes
 from azarr.errors import DecodeError, MetadataError, UnknownCodecError, UsageError
-from azarr.model import CodecSpec, DataType
+from azarr.model import CodecSpec, DataType, show
 from azarr.typing import Buffer, NDArray
 
 PREFIX = "numcodecs."
@@ -43,7 +43,8 @@ def make_numcodec(spec: CodecSpec) -> Any:
                 f"{_HINTS.get(codec_id, '')}"
             ) from error
         raise MetadataError(
-            f"codec {spec.name!r}: configuration {dict(spec.configuration)} is refused: {error}"
+            f"codec {spec.name!r}: configuration {show(dict(spec.configuration))} is refused: "
+            f"{error}"
         ) from error
 
 

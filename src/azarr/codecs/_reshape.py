@@ -13,7 +13,7 @@ from typing import Any
 from azarr.codecs._configuration import Field, read
 from azarr.codecs._stage import Codec, Stage, need_chunk
 from azarr.errors import MetadataError
-from azarr.model import CodecSpec
+from azarr.model import CodecSpec, show
 from azarr.typing import Shape
 
 
@@ -67,7 +67,7 @@ def _output_shape(spec: CodecSpec, given: Shape) -> Shape:
 
 
 def _refused(spec: CodecSpec, given: Shape, problem: str) -> MetadataError:
-    shape = spec.configuration["shape"]
+    shape = show(spec.configuration["shape"])
     return MetadataError(f"codec {spec.name!r}: shape {shape} for a chunk of {given}: {problem}")
 
 

@@ -137,7 +137,7 @@ def _to_float(array: NDArray, target: Real, rounding: str, out_of_range: str | N
         clipped = np.clip(numbers, target.low, target.high)
         near = np.where(finite, clipped, 0).astype(target.dtype)
         lower, upper = _neighbours(array, near, finite, target)
-    result = _CHOICE[rounding](array, lower, upper, target)
+    result: NDArray = _CHOICE[rounding](array, lower, upper, target)
     result[~finite] = numbers[~finite].astype(target.dtype)
     # Beyond the last number: rounded to it, as long as it is nearer than a further one would be.
     one: Any = target.dtype.type
@@ -192,7 +192,8 @@ def _nearest(exact: NDArray, lower: NDArray, upper: NDArray, target: Real, ties:
 
 def _is_odd(numbers: NDArray) -> NDArray:
     bits = np.ascontiguousarray(numbers).view(f"u{numbers.dtype.itemsize}")
-    return (bits & bits.dtype.type(1)).astype(bool)
+    odd: NDArray = (bits & bits.dtype.type(1)).astype(bool)
+    return odd
 
 
 def _nearest_away(array: NDArray) -> NDArray:

@@ -17,7 +17,7 @@ from azarr.codecs._pipeline import Parts, Pipeline, compile_parts
 from azarr.codecs._shard_layout import ShardLayout
 from azarr.codecs._stage import Chunk, Codec, Memory, Size, Stage, need_chunk
 from azarr.errors import ChunkDataError, MetadataError
-from azarr.model import CodecSpec, DataType, split_codecs
+from azarr.model import CodecSpec, DataType, show, split_codecs
 from azarr.typing import Buffer, NDArray, Shape
 
 _DEFAULT_INDEX_CODECS = (CodecSpec("bytes", {"endian": "little"}), CodecSpec("crc32c"))
@@ -90,8 +90,8 @@ def _index_pipeline(spec: CodecSpec, counts: Shape, codecs: Any) -> Pipeline:
     )
     if not pipeline.stored.exact:
         raise MetadataError(
-            f"codec {spec.name!r}: index_codecs {[each.name for each in specs]} do not make an "
-            "index of fixed size; 'bytes', 'transpose' and 'crc32c' do"
+            f"codec {spec.name!r}: index_codecs {show([each.name for each in specs])} do not make "
+            "an index of fixed size; 'bytes', 'transpose' and 'crc32c' do"
         )
     return pipeline
 
@@ -127,7 +127,8 @@ def _decoder(layout: ShardLayout, chunk: Chunk) -> Callable[[Buffer], NDArray]:
 def _counts(spec: CodecSpec, shape: Shape, inner: Shape) -> Shape:
     if len(inner) != len(shape) or any(i == 0 or s % i for s, i in zip(shape, inner, strict=True)):
         raise MetadataError(
-            f"codec {spec.name!r}: chunk_shape {inner} does not divide the shard's shape {shape}"
+            f"codec {spec.name!r}: chunk_shape {show(inner)} does not divide the shard's shape "
+            f"{show(shape)}"
         )
     counts = tuple(s // i for s, i in zip(shape, inner, strict=True))
     if prod(counts) > _MOST_INNER_CHUNKS:

@@ -10,7 +10,7 @@ import numpy as np
 from azarr.codecs._configuration import Field, read
 from azarr.codecs._stage import Chunk, Codec, Stage, need_chunk
 from azarr.errors import MetadataError
-from azarr.model import CodecSpec
+from azarr.model import CodecSpec, show
 from azarr.typing import NDArray
 
 _FIELDS = {"order": Field('a permutation of the axes, "C" or "F"', lambda _: True)}
@@ -44,7 +44,8 @@ def _permutation(spec: CodecSpec, ndim: int) -> tuple[int, ...]:
         if tuple(sorted(permutation)) == axes:
             return permutation
     raise MetadataError(
-        f"codec {spec.name!r}: order is {order!r}, but it must be a permutation of {list(axes)} "
+        f"codec {spec.name!r}: order is {show(order)}, but it must be a permutation of "
+        f"{list(axes)} "
         '(or "C" or "F", of early drafts)'
     )
 

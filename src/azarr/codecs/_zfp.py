@@ -115,7 +115,8 @@ def _demote(numbers: NDArray, dtype: np.dtype[Any]) -> NDArray:
     half = 1 << (bits - 1) if dtype.kind == "u" else 0
     limits = np.iinfo(dtype)
     shifted = (numbers >> (31 - bits)) + half
-    return np.clip(shifted, limits.min, limits.max).astype(dtype)
+    demoted: NDArray = np.clip(shifted, limits.min, limits.max).astype(dtype)
+    return demoted
 
 
 ZFP = Codec("array->bytes", _compile)

@@ -20,7 +20,7 @@ from azarr.engine._hierarchy import (
 )
 from azarr.engine._inventory import at_chunks, bytes_of, count_stored, digest, stored_bytes
 from azarr.engine._migration import migrate_v1, migrate_v2
-from azarr.engine._observers import LoggingObserver, Observer
+from azarr.engine._observers import LoggingObserver, Observer, Request
 from azarr.engine._process import observing, stats
 from azarr.engine._read import decoded_bytes, reading
 from azarr.engine._reading import Reading, read_together
@@ -49,6 +49,7 @@ __all__ = [
     "Operation",
     "ProcessSynchronizer",
     "Reading",
+    "Request",
     "Runtime",
     "Synchronizer",
     "ThreadSynchronizer",

@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from azarr import config
 from azarr.engine._permits import Waiter
@@ -15,6 +15,9 @@ from azarr.engine._process import process
 from azarr.engine._runtime import SCAN_KEYS, Children, Keys, Ranges, Work
 from azarr.stores import BlockingStore, Store
 from azarr.typing import Buffer, ByteRange, Generation
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 T = TypeVar("T")
 
@@ -203,12 +206,22 @@ def _for_each_in_threads(
         except BaseException as error:
             shared.fail(error)
 
-    helpers = []
-    with suppress(RuntimeError):  # at the exit of the interpreter there are no more threads
-        helpers = [process().pool().submit(run) for _ in range(threads - 1)]
-    run()
+    helpers: list[Future[None]] = []
+    try:
+        with suppress(RuntimeError):  # at the exit of the interpreter there are no more threads
+            for _ in range(threads - 1):
+                helpers.append(process().pool().submit(run))
+        run()
+        _finish(helpers)
+    except BaseException as error:  # Ctrl-C, while this thread was at none of the steps
+        shared.fail(error)
+        _finish(helpers)
+        raise
+    if shared.error is not None:
+        raise shared.error
+
+
+def _finish(helpers: list[Future[None]]) -> None:
     for helper in helpers:
         if not helper.cancel():
             helper.result()
-    if shared.error is not None:
-        raise shared.error

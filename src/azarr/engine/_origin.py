@@ -11,6 +11,9 @@ from azarr.engine._limit import AdaptiveLimit, Budget, Latencies
 HEDGES_PER_REQUEST = 0.05
 """The extra load that hedging may cause."""
 
+HEDGES_AT_ONCE = 50.0
+"""How much of it may come together: that of 1000 requests, which is one large read."""
+
 
 @dataclass(slots=True)
 class Counts:
@@ -34,7 +37,7 @@ class Origin:
         settings = config.get()
         self.limit = AdaptiveLimit(settings.requests)
         self.retries = Budget()
-        self.hedges = Budget(burst=10.0)
+        self.hedges = Budget(burst=HEDGES_AT_ONCE)
         self.latencies = Latencies()
         self.counts = Counts()
         self.in_flight = 0

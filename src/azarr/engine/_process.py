@@ -10,7 +10,7 @@ import atexit
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Lock, Thread
+from threading import Barrier, Lock, Thread
 from typing import TYPE_CHECKING, Any
 
 from azarr.engine._cache import Cache
@@ -62,10 +62,19 @@ class Process:
         if self._pool is None:
             with self._mutex:
                 if self._pool is None:
-                    from concurrent.futures import ThreadPoolExecutor
-
-                    self._pool = ThreadPoolExecutor(self.cores, thread_name_prefix="azarr")
+                    self._pool = self._start_pool()
         return self._pool
+
+    def _start_pool(self) -> ThreadPoolExecutor:
+        from concurrent.futures import ThreadPoolExecutor
+
+        # By a thread of its own: Ctrl-C inside `submit`, while a thread starts, leaves one behind
+        # that its executor does not know, and that the interpreter waits for in vain at its end.
+        pool = ThreadPoolExecutor(self.cores, thread_name_prefix="azarr")
+        starter = Thread(target=_start_threads, args=(pool, self.cores), daemon=True)
+        starter.start()
+        starter.join()
+        return pool
 
     def portal(self) -> BlockingPortal:
         """The background event loop that blocking calls use for stores that are only async."""
@@ -100,6 +109,16 @@ class Process:
             self._portal.call(self._portal.stop)
             self._loop.join()
             self._portal = self._loop = None
+
+
+def _start_threads(pool: ThreadPoolExecutor, count: int) -> None:
+    """As many tasks that wait for each other: an executor starts a thread where none is idle."""
+    together = Barrier(count)
+    try:
+        for _ in range(count):
+            pool.submit(together.wait)
+    except RuntimeError:  # at the exit of the interpreter
+        together.abort()
 
 
 _current = Process()

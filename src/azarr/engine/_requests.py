@@ -26,6 +26,9 @@ from azarr.typing import Buffer, Generation
 
 T = TypeVar("T")
 
+HEDGES_PER_VALUE = 3
+"""A hedge may be slow or fail too: of 1000 values at a tail of 2 %, one after two hedges."""
+
 READS = frozenset({"get", "get_ranges_with_generation", "get_with_generation"})
 
 
@@ -119,10 +122,16 @@ class Requests:
         return error.transient and more and self._origin.retries.spend()
 
     async def _once(
-        self, request: Request, call: Callable[[], Awaitable[T]], nbytes: int | None = None
+        self,
+        request: Request,
+        call: Callable[[], Awaitable[T]],
+        nbytes: int | None = None,
+        begun: anyio.Event | None = None,
     ) -> T:
         origin, observers = self._origin, process().observers
         async with self._permit:
+            if begun is not None:
+                begun.set()
             origin.in_flight += 1
             counts = origin.counts
             counts.requests += 1
@@ -164,20 +173,20 @@ class Requests:
             self._origin.limit.throttled(monotonic(), start)
 
     async def _hedged(self, request: Request, call: Callable[[], Awaitable[T]]) -> T:
-        """The first of two answers; the second request is sent only if the first takes long."""
+        """The first of some answers; further requests are sent only if the ones before take long."""
         origin = self._origin
-        origin.hedges.earn(HEDGES_PER_REQUEST)
-        patience = origin.latencies.p95
+        patience = origin.latencies.patience
         if patience == float("inf"):
             return await self._once(request, call)
         outcomes: list[T] = []
         failures: list[Exception] = []
         running = 1
+        begun = anyio.Event()
 
         async def attempt() -> None:
             nonlocal running
             try:
-                outcomes.append(await self._once(request, call))
+                outcomes.append(await self._once(request, call, None, begun))
                 group.cancel_scope.cancel()
             except Exception as error:
                 failures.append(error)
@@ -187,15 +196,18 @@ class Requests:
 
         async with anyio.create_task_group() as group:
             group.start_soon(attempt)
-            await anyio.sleep(patience)
-            if not outcomes and running and origin.hedges.spend():
+            await begun.wait()  # its turn among the requests in flight is not the store's doing
+            origin.hedges.earn(HEDGES_PER_REQUEST)
+            for _ in range(HEDGES_PER_VALUE):
+                await anyio.sleep(patience)
+                if not origin.hedges.spend():
+                    break
                 running += 1
                 origin.counts.hedges += 1
                 for observer in process().observers:
                     observer.hedged(request)
                 group.start_soon(attempt)
-            else:
-                await anyio.sleep_forever()
+            await anyio.sleep_forever()
         if outcomes:
             return outcomes[0]
         raise failures[0]

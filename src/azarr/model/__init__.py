@@ -5,6 +5,7 @@ Zarr v3 and N5. No other layer knows a format's JSON or the names of its documen
 codecs.
 """
 
+from azarr.model._show import show
 from azarr.model._small_types import (
     SmallType,
     in_memory_order,
@@ -80,6 +81,7 @@ __all__ = [
     "parse_consolidated_v2",
     "parse_consolidated_v3",
     "register_codec_kind",
+    "show",
     "small_type",
     "spelled",
     "split_codecs",

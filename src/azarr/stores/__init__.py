@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from azarr.stores.fsstore import FSStore
     from azarr.stores.n5 import N5FSStore, N5Store
     from azarr.stores.obstore import ObstoreStore
+    from azarr.stores.sqlite import SQLiteStore
+    from azarr.stores.zip import ZipStore
 
 # Imported when they are used: together they take 15 ms.
 _MODULES = {
@@ -43,6 +45,8 @@ _MODULES = {
     "N5FSStore": "n5",
     "N5Store": "n5",
     "ObstoreStore": "obstore",
+    "SQLiteStore": "sqlite",
+    "ZipStore": "zip",
 }
 
 
@@ -71,9 +75,11 @@ __all__ = [
     "N5Store",
     "NestedDirectoryStore",
     "ObstoreStore",
+    "SQLiteStore",
     "Store",
     "StoreLike",
     "TempStore",
+    "ZipStore",
     "check_key",
     "check_prefix",
     "make_store",

@@ -6,7 +6,7 @@ Nothing here reads a store. A backend with rules of its own (a file system) adds
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from azarr.errors import UsageError
 
@@ -68,4 +68,25 @@ def children_under(keys: Iterable[str], prefix: str) -> tuple[list[str], list[st
     for key in keys_under(keys, prefix):
         name, separator, _ = key[skip:].partition("/")
         (prefixes if separator else names).add(name)
+    return sorted(names), sorted(prefixes)
+
+
+def children_by_seeking(
+    seek: Callable[[str], str | None], prefix: str
+) -> tuple[list[str], list[str]]:
+    """As `children_under`, of ordered keys: one seek for each child, whatever is under it.
+
+    Args:
+        seek: the first key that is not before a string, in the order of UTF-8; None: there is none.
+        prefix: what the children are of.
+    """
+    start = f"{prefix}/" if prefix else ""
+    names: list[str] = []
+    prefixes: list[str] = []
+    key = seek(start)
+    while key is not None and key.startswith(start):
+        name, separator, _ = key[len(start) :].partition("/")
+        (prefixes if separator else names).append(name)
+        # "0" is what follows "/", and NUL, which no key has, what follows the end.
+        key = seek(f"{start}{name}{'0' if separator else chr(0)}")
     return sorted(names), sorted(prefixes)

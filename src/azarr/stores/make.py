@@ -30,9 +30,9 @@ def make_store(
     """The store that `store_like` names. Does no I/O.
 
     Args:
-        store_like: a store (returned as it is); a path (`LocalStore`); a URL; a `MutableMapping`
-            of keys to bytes, e.g. a dict (`MappingStore`: the values are visible in it); or None
-            (a new `MemoryStore`). A path or URL that ends in ".n5" holds the format N5.
+        store_like: a store (returned as it is); a path (`LocalStore`, or `ZipStore` if it
+            ends in ".zip"); a URL; a `MutableMapping` of keys to bytes, e.g. a dict
+            (`MappingStore`: the values are visible in it); or None (a new `MemoryStore`). A path or URL that ends in ".n5" holds the format N5.
         read_only: the store refuses writes, even if the one given does not.
         storage_options: options for the client of a URL's scheme, as s3fs, gcsfs and adlfs spell
             them; `conditional=False` for a server without conditional writes. Options that only
@@ -65,6 +65,14 @@ def _convert(store_like: StoreLike) -> Store:
         "a store, a path, a URL, a MutableMapping or None is needed, not "
         f"{type(store_like).__name__}: {store_like!r}"
     )
+
+
+def _open_path(path: str | os.PathLike[str]) -> Store:
+    if not os.fspath(path).endswith(".zip"):
+        return LocalStore(path)
+    from azarr.stores.zip import ZipStore
+
+    return ZipStore(path)
 
 
 def _open_url(scheme: str, url: str, options: Mapping[str, Any]) -> Store:
@@ -124,7 +132,7 @@ def _options(url: str, options: Mapping[str, Any], known: set[str]) -> dict[str,
 _KINDS: tuple[tuple[type | tuple[type, ...], Callable[[Any], Store]], ...] = (
     (Store, lambda store: store),
     (type(None), lambda _: MemoryStore()),
-    ((str, os.PathLike), LocalStore),
+    ((str, os.PathLike), _open_path),
     (MutableMapping, MappingStore),
 )
 
