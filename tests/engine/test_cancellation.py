@@ -249,6 +249,7 @@ INTERRUPTED = """
             chunks += 1
             if chunks == 50:
                 os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(0.2)  # the main thread sees it; on a busy machine that takes a while
 
     class Local(LocalStore):
         def get(self, key, default=None):

@@ -83,7 +83,7 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="azarr",
-        description="Chunked, compressed N-dimensional arrays: Zarr v2 and Zarr v3.",
+        description="Chunked, compressed N-dimensional arrays: Zarr v2, Zarr v3 and N5.",
         epilog="`azarr COMMAND --help` explains a command.",
     )
     parser.add_argument("--version", action="version", version=f"azarr {version()}")

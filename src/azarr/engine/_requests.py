@@ -173,7 +173,7 @@ class Requests:
             self._origin.limit.throttled(monotonic(), start)
 
     async def _hedged(self, request: Request, call: Callable[[], Awaitable[T]]) -> T:
-        """The first of some answers; further requests are sent only if the ones before take long."""
+        """The first of some answers; further requests are sent only if those before take long."""
         origin = self._origin
         patience = origin.latencies.patience
         if patience == float("inf"):

@@ -10,7 +10,7 @@ from typing import Any
 from opentelemetry import metrics, trace
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
-from azarr.engine import Observer, Request
+from azarr import Observer
 
 
 class OpenTelemetryObserver(Observer):
@@ -46,7 +46,7 @@ class OpenTelemetryObserver(Observer):
         }
         self._spans: dict[int, list[Span]] = {}
 
-    def started(self, request: Request) -> None:
+    def started(self, request: Any) -> None:
         """Begin a span."""
         span = self._tracer.start_span(
             f"azarr {request.kind}",
@@ -56,7 +56,7 @@ class OpenTelemetryObserver(Observer):
         # A request that is hedged or sent again is the same object: its spans end in turn.
         self._spans.setdefault(id(request), []).append(span)
 
-    def finished(self, request: Request, seconds: float, error: BaseException | None) -> None:
+    def finished(self, request: Any, seconds: float, error: BaseException | None) -> None:
         """End it."""
         spans = self._spans.get(id(request))
         if spans is None:  # it began before this observer
@@ -72,14 +72,14 @@ class OpenTelemetryObserver(Observer):
         span.end()
         self._duration.record(seconds, attributes)
 
-    def retried(self, request: Request, attempt: int, delay: float, error: Exception) -> None:
+    def retried(self, request: Any, attempt: int, delay: float, error: Exception) -> None:
         """Count it."""
         self._counters["retries"].add(1, {"azarr.kind": request.kind})
 
-    def hedged(self, request: Request) -> None:
+    def hedged(self, request: Any) -> None:
         """Count it."""
         self._counters["hedges"].add(1, {"azarr.kind": request.kind})
 
-    def cached(self, request: Request) -> None:
+    def cached(self, request: Any) -> None:
         """Count it."""
         self._counters["cached"].add(1, {"azarr.kind": request.kind})

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from azarr.stores.documented import DirectoryStore, KVStore, NestedDirectoryStore, TempStore
     from azarr.stores.fsspec import FsspecStore
     from azarr.stores.fsstore import FSStore
+    from azarr.stores.lmdb import LMDBStore
     from azarr.stores.n5 import N5FSStore, N5Store
     from azarr.stores.obstore import ObstoreStore
     from azarr.stores.sqlite import SQLiteStore
@@ -42,6 +43,7 @@ _MODULES = {
     "TempStore": "documented",
     "FsspecStore": "fsspec",
     "FSStore": "fsstore",
+    "LMDBStore": "lmdb",
     "N5FSStore": "n5",
     "N5Store": "n5",
     "ObstoreStore": "obstore",
@@ -67,6 +69,7 @@ __all__ = [
     "FSStore",
     "FsspecStore",
     "KVStore",
+    "LMDBStore",
     "Latency",
     "LocalStore",
     "MappingStore",

@@ -32,7 +32,8 @@ def make_store(
     Args:
         store_like: a store (returned as it is); a path (`LocalStore`, or `ZipStore` if it
             ends in ".zip"); a URL; a `MutableMapping` of keys to bytes, e.g. a dict
-            (`MappingStore`: the values are visible in it); or None (a new `MemoryStore`). A path or URL that ends in ".n5" holds the format N5.
+            (`MappingStore`: the values are visible in it); or None (a new `MemoryStore`). A path
+            or URL that ends in ".n5" holds the format N5.
         read_only: the store refuses writes, even if the one given does not.
         storage_options: options for the client of a URL's scheme, as s3fs, gcsfs and adlfs spell
             them; `conditional=False` for a server without conditional writes. Options that only

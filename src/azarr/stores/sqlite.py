@@ -223,7 +223,7 @@ class _Connection(Handle[sqlite3.Connection]):
     def _connect(self) -> sqlite3.Connection:
         if self.path != ":memory:" and not self.kwargs.get("uri"):
             os.makedirs(os.path.dirname(self.path), exist_ok=True)
-        connection = sqlite3.connect(
+        connection: sqlite3.Connection = sqlite3.connect(
             self.path, isolation_level=None, check_same_thread=False, **self.kwargs
         )
         try:

@@ -212,7 +212,7 @@ class _Archive(Forking):
                 return self._opened
             self.close()
             try:
-                file: IO[bytes] = open(self.path, "r+b" if writing else "rb")
+                file: IO[bytes] = open(self.path, "r+b" if writing else "rb")  # noqa: SIM115
             except FileNotFoundError:
                 if writing:
                     self.begin()
@@ -226,7 +226,8 @@ class _Archive(Forking):
                 self._opened.forget()
                 self._opened = None
             os.makedirs(os.path.dirname(self.path), exist_ok=True)
-            self._hold(open(self.path, "x+b" if exclusive else "w+b"), "w")
+            file = open(self.path, "x+b" if exclusive else "w+b")  # noqa: SIM115
+            self._hold(file, "w")
 
     def _hold(self, file: IO[bytes], mode: Literal["r", "w", "a"]) -> _Opened:
         try:
@@ -278,7 +279,7 @@ class _Archive(Forking):
             zip_file = opened.zip_file
             start, count = zip_file.start_dir, len(zip_file.filelist)
             try:
-                zip_file.writestr(member, data)  # type: ignore[arg-type]
+                zip_file.writestr(member, data)
                 opened.file.flush()
             except BaseException:
                 # zipfile would list what was written of it.
