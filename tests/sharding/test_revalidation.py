@@ -153,9 +153,7 @@ def test_an_inner_chunk_that_was_missing_is_seen_once_another_process_has_writte
     stores = [LatencyStore(values, 0), LatencyStore(values, 0)]
     for store in stores:
         store.conditional = conditional
-    array = azarr.create_array(
-        stores[0], shape=16, chunks=4, shards=16, dtype="i4", fill_value=-1
-    )
+    array = azarr.create_array(stores[0], shape=16, chunks=4, shards=16, dtype="i4", fill_value=-1)
     array[:4] = 1
     assert array[:2].tolist() == [1, 1]
     assert array[4:8].tolist() == [-1] * 4
