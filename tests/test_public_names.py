@@ -39,7 +39,7 @@ PUBLIC_NAMES = {
         MemoryStore  MappingStore  LocalStore  FsspecStore  ObstoreStore
         KVStore  DirectoryStore  NestedDirectoryStore  TempStore  FSStore
         ConsolidatedMetadataStore  N5Store  N5FSStore
-        ZipStore  SQLiteStore  LMDBStore
+        ZipStore  SQLiteStore  LMDBStore  DBMStore  LRUStoreCache
         Store  BlockingStore  AsyncStore  Latency  EventLoop  StoreLike
         make_store  check_key  check_prefix
         init_array  init_group  contains_array  contains_group

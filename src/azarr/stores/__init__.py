@@ -22,10 +22,12 @@ if TYPE_CHECKING:
         ConsolidatedMetadataStore,
         Known as Known,
     )
+    from azarr.stores.dbm import DBMStore
     from azarr.stores.documented import DirectoryStore, KVStore, NestedDirectoryStore, TempStore
     from azarr.stores.fsspec import FsspecStore
     from azarr.stores.fsstore import FSStore
     from azarr.stores.lmdb import LMDBStore
+    from azarr.stores.lru import LRUStoreCache
     from azarr.stores.n5 import N5FSStore, N5Store
     from azarr.stores.obstore import ObstoreStore
     from azarr.stores.sqlite import SQLiteStore
@@ -37,6 +39,7 @@ _MODULES = {
     "BlockingConsolidatedStore": "consolidated",
     "ConsolidatedMetadataStore": "consolidated",
     "Known": "consolidated",
+    "DBMStore": "dbm",
     "DirectoryStore": "documented",
     "KVStore": "documented",
     "NestedDirectoryStore": "documented",
@@ -44,6 +47,7 @@ _MODULES = {
     "FsspecStore": "fsspec",
     "FSStore": "fsstore",
     "LMDBStore": "lmdb",
+    "LRUStoreCache": "lru",
     "N5FSStore": "n5",
     "N5Store": "n5",
     "ObstoreStore": "obstore",
@@ -64,12 +68,14 @@ __all__ = [
     "AsyncStore",
     "BlockingStore",
     "ConsolidatedMetadataStore",
+    "DBMStore",
     "DirectoryStore",
     "EventLoop",
     "FSStore",
     "FsspecStore",
     "KVStore",
     "LMDBStore",
+    "LRUStoreCache",
     "Latency",
     "LocalStore",
     "MappingStore",
