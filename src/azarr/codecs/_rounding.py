@@ -143,7 +143,8 @@ def _to_float(array: NDArray, target: Real, rounding: str, out_of_range: str | N
     one: Any = target.dtype.type
     for sign, last, first in ((1, target.high, target.low), (-1, target.low, target.high)):
         step = abs(last - float(np.nextafter(one(last), one(first))))
-        excess = np.where(finite, sign * (numbers - last), 0)
+        with np.errstate(over="ignore"):  # of a number at the other end: minus infinity will do
+            excess = np.where(finite, sign * (numbers - last), 0)
         beyond = excess > 0
         if not beyond.any():
             continue

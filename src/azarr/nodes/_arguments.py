@@ -60,6 +60,7 @@ class ArrayArguments:
     dimension_names: Iterable[str | None] | None = None
     chunk_key_encoding: Any = None
     attributes: Mapping[str, JSON] | None = None
+    v2_separator: str = "."
 
     @property
     def data_type(self) -> DataType:
@@ -168,7 +169,7 @@ class ArrayArguments:
         elif given is not None:
             name = given
         if separator is None:
-            separator = "." if name == "v2" else "/"
+            separator = self.v2_separator if name == "v2" else "/"
         if separator not in (".", "/"):
             raise MetadataError(f"dimension_separator {separator!r}: '.' and '/' are allowed")
         if name not in names:

@@ -166,6 +166,8 @@ def create_array(
     if data is not None:
         data = data if hasattr(data, "dtype") and hasattr(data, "shape") else np.asarray(data)
         arguments = arguments.with_data(data)
+    if at.store.dimension_separator is not None:
+        arguments = replace(arguments, v2_separator=at.store.dimension_separator)
     at = replace(at, allow_pickle=arguments.names_pickle)
 
     async def body(runtime: Runtime) -> ArrayState:

@@ -42,6 +42,8 @@ class Store(ABC):
             that ends in ".n5".
         atomic_delete_if: `delete_if` is one step. Where it is False, an update by another process
             at the same moment may be lost: store a value instead.
+        dimension_separator: what new v2 arrays in it have between the numbers of a chunk's key,
+            where a user names none; None: a dot.
         retry: what happens to requests that fail; None: as configured. See `with_retry`.
         event_loop: the event loops that an asynchronous store works on: "any" that anyio knows, or
             "asyncio" only, for a client library that needs it.
@@ -53,6 +55,7 @@ class Store(ABC):
     read_only: bool = False
     conditional: bool = False
     default_format: ZarrFormat | None = None
+    dimension_separator: Literal[".", "/"] | None = None
     atomic_delete_if: bool = True
     event_loop: EventLoop = "any"
     retry: RetryPolicy | None = None
