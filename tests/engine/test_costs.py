@@ -217,7 +217,7 @@ def test_the_limit_of_requests_holds_for_all_threads_and_nested_tasks_together(l
                 threads.submit(blocking, i)
             list(threads.map(with_a_loop, range(4)))
     finally:
-        azarr.config.set(requests=128)
+        azarr.config.set(requests=azarr.config.Config().requests)
     assert len(store.log) == 24 * (4 + 4 * 4)
     assert store.log.most_in_flight == limit
 
@@ -247,7 +247,7 @@ def test_the_limit_holds_for_blocking_stores_that_are_remote() -> None:
         with ThreadPoolExecutor(8) as threads:
             list(threads.map(read, range(8)))
     finally:
-        azarr.config.set(requests=128)
+        azarr.config.set(requests=azarr.config.Config().requests)
     assert store.log.most_in_flight <= 3
 
 

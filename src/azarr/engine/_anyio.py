@@ -38,6 +38,11 @@ _compute_limiter: anyio.lowlevel.RunVar[anyio.CapacityLimiter] = anyio.lowlevel.
 )
 
 
+MORE_WORKERS = 64
+"""Tasks beyond those that may have a request in flight: while theirs decode, or the limit grows.
+A task takes 10 KB; as many as there could ever be requests would be 10 MB."""
+
+
 class AnyioRuntime:
     """Requests of an async store, as many at once as its origin's limit allows."""
 
@@ -138,7 +143,7 @@ class AnyioRuntime:
     async def for_each(
         self, work: Work, steps: Iterator[Any], count: int, nbytes: int, grain: int = 0
     ) -> None:
-        workers = workers_worth(count, nbytes)
+        workers = min(workers_worth(count, nbytes), self._requests.capacity + MORE_WORKERS)
         if nbytes >= SMALL_BYTES:
             work = _within_bytes(work, nbytes)
         if workers <= 1:

@@ -42,7 +42,13 @@ class Requests:
         self._policy = settings.retry if store.retry is None else store.retry
         limit, most = self._origin.limit, settings.requests
         limit.allow(most)
+        self._most = most
         self._permit = Permit(("requests", store.origin), lambda: min(limit.value, most))
+
+    @property
+    def capacity(self) -> int:
+        """Requests that may be in flight now."""
+        return min(self._origin.limit.value, self._most)
 
     async def send(
         self, kind: str, key: str, call: Callable[[], Awaitable[T]], nbytes: int | None = None
