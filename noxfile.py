@@ -20,9 +20,10 @@ LOWEST = "constraints/lowest.txt"
 # What pip would find by itself, after trying a hundred releases of boto3: one that goes with the
 # botocore of the aiobotocore 2 that the oldest s3fs needs.
 LOWEST_HINTS = ["boto3<1.42"]
-# Two processes, each with whole files: a build has two cores, and tests that count what happens at
-# the same time need one of them for themselves.
-WORKERS = ["--numprocesses=2", "--dist=loadfile"]
+# A build has two cores. Tests that measure time or memory need one for themselves; the others run
+# in two processes, each with whole files.
+ALONE = ["-m", "alone"]
+TOGETHER = ["-m", "not alone", "--numprocesses=2", "--dist=loadfile"]
 ZARR2 = ["zarr==2.17.*", "numcodecs<0.16", "numpy<2", "fsspec"]
 OTHER_PYTHONS = ["3.12", "3.13"]
 
@@ -66,7 +67,8 @@ def agreement_zarr2(session: nox.Session) -> None:
 
 def run_tests(session: nox.Session, *pip_options: str) -> None:
     session.install(".", *group("tests"), *pip_options)
-    session.run("python", "-m", "pytest", *(session.posargs or WORKERS))
+    for arguments in [session.posargs] if session.posargs else [ALONE, TOGETHER]:
+        session.run("python", "-m", "pytest", *arguments)
 
 
 @nox.session

@@ -15,6 +15,8 @@ import azarr
 from azarr.storage import MemoryStore
 from azarr.testing import LatencyStore
 
+pytestmark = pytest.mark.alone
+
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "costs.md"
 SECONDS = 0.004
 

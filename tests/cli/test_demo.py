@@ -25,6 +25,8 @@ SMALL = _demo.Scale(
     latency=0.002,
 )
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:

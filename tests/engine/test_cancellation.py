@@ -20,6 +20,8 @@ import azarr.aio
 from azarr.storage import MemoryStore
 from azarr.testing import CountingStore, LatencyStore
 
+pytestmark = pytest.mark.alone
+
 LOOPS = ["asyncio", "trio"]
 LIMIT = 8
 

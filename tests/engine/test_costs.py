@@ -20,6 +20,8 @@ import azarr.aio
 from azarr.storage import MappingStore, MemoryStore
 from azarr.testing import BlockingLatencyStore, CountingStore, LatencyStore
 
+pytestmark = pytest.mark.alone
+
 SECONDS = 0.002
 
 

@@ -18,6 +18,8 @@ import azarr.aio
 from azarr.storage import LocalStore, MemoryStore
 from azarr.testing import AsyncCountingStore
 
+pytestmark = pytest.mark.alone
+
 LONGEST = 0.05
 
 

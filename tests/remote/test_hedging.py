@@ -17,6 +17,8 @@ from azarr.storage import MemoryStore
 from azarr.testing import LatencyStore
 from benchmarks.s3_server import Conditions, S3Server
 
+pytestmark = pytest.mark.alone
+
 HEDGED = RetryPolicy(hedge=True)
 
 
