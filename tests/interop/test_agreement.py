@@ -115,7 +115,7 @@ def data_type_cases() -> Iterator[Case]:
             )
     others = {
         "M8[s]": ("<M8[s]", np.datetime64("2001-02-03T04:05:06")),
-        "M8[10ms]": ("<M8[10ms]", np.datetime64("NaT")),
+        "M8[10ms]": ("<M8[10ms]", np.datetime64("NaT", "ms")),
         "m8[D]": ("<m8[D]", np.timedelta64(-3, "D")),
         "S4": ("S4", b"fill"),
         "S4 padded": ("S4", b"f"),

@@ -149,7 +149,7 @@ class ArrayArguments:
 
     def _fill_value(self, data_type: DataType, zarr_format: ZarrFormat) -> Any:
         value = self.fill_value
-        if value is AUTO or (isinstance(value, (int, np.integer)) and value == 0):
+        if value is AUTO or _is_zero(value):
             return _zero(data_type)
         if value is None and zarr_format != 2:
             return _zero(data_type)
@@ -203,6 +203,12 @@ _KEY_ENCODINGS: dict[ZarrFormat, tuple[str, ...]] = {
     3: ("default", "v2"),
     "n5": ("n5",),
 }
+
+
+def _is_zero(value: Any) -> bool:
+    """Whether it is the number 0; a timedelta64 is an np.integer, but no number."""
+    number = isinstance(value, (int, np.integer)) and not isinstance(value, np.timedelta64)
+    return bool(number and value == 0)
 
 
 def _order(order: str | None) -> Any:
