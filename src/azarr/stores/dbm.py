@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from importlib import import_module
 from typing import Any, Literal, TypeAlias
 
 from azarr.stores._failures import fail
@@ -28,7 +30,8 @@ class DBMStore(BlockingStore):
         path: the file, as `open` spells it; some kinds add an extension.
         flag: "r", "w", "c" (make it if need be) or "n" (always new), perhaps with more letters.
         mode: of a new file.
-        open: opens it: `open(path, flag, mode, **open_kwargs)`; by default `dbm.open`.
+        open: opens it: `open(path, flag, mode, **open_kwargs)`; by default `dbm.open`, but never
+            to make a database of SQLite, which would belong to one thread: use `SQLiteStore`.
         write_lock: kept for Zarr 2; threads always take turns.
         dimension_separator: what new arrays in this store have between chunk coordinates in a
             chunk key, if nothing else says so.
@@ -156,6 +159,20 @@ def _kept(flag: str) -> str:
     return "c" + flag[1:] if flag.startswith("n") else flag
 
 
+def _open(path: str, flag: str, mode: int, **keywords: Any) -> Any:
+    """As `dbm.open`, but a new database is never SQLite's, which belongs to one thread.
+
+    Python 3.13 and later make those first.
+    """
+    import dbm
+
+    is_new = flag.startswith("n") or (flag.startswith("c") and not dbm.whichdb(path))
+    for name in ("dbm.gnu", "dbm.ndbm", "dbm.dumb") if is_new else ():
+        with suppress(ImportError):
+            return import_module(name).open(path, flag, mode, **keywords)
+    return dbm.open(path, flag, mode, **keywords)  # type: ignore[arg-type]
+
+
 class _Database(Handle[Any]):
     """An open database."""
 
@@ -165,10 +182,8 @@ class _Database(Handle[Any]):
         self._flag = flag
 
         def connect() -> Any:
-            import dbm
-
             os.makedirs(os.path.dirname(path), exist_ok=True)
-            make: Callable[..., Any] = opener or dbm.open
+            make: Callable[..., Any] = opener or _open
             database = make(path, self._flag, mode, **keywords)
             self._flag = _kept(flag)
             return database
