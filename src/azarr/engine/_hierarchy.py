@@ -173,12 +173,9 @@ async def create_node(
     metadata = build(chosen)
     if not path:
         metadata = as_root(metadata)
-    documents = {_key(path, name): text for name, text in node_documents(metadata).items()}
-    for ancestor in ancestors:
-        if nodes[ancestor] is None:
-            group = GroupMetadata(zarr_format=chosen, attributes={})
-            texts = node_documents(group if ancestor else as_root(group))
-            documents |= {_key(ancestor, name): text for name, text in texts.items()}
+    texts = node_documents(metadata)
+    documents = {_key(path, name): text for name, text in texts.items()}
+    documents |= _group_documents([each for each in ancestors if nodes[each] is None], chosen)
     old = nodes[path]
     if old is not None:
         if not overwrite:
@@ -195,13 +192,23 @@ async def create_node(
             await _delete_remains(runtime.beside(chunk_store), path, metadata)
     # Its own document goes last: a node that can be seen has its parents and its attributes, and
     # not those that a failed deletion has left.
-    last = _key(path, next(iter(node_documents(metadata))))
+    last = _key(path, next(iter(texts)))
     attributes = [_key(path, name) for name in attribute_documents(metadata)]
     own: dict[str, Buffer | None] = {key: None for key in attributes if key not in documents}
     own[last] = documents.pop(last)
     await set_many(runtime, documents)
     await set_many(runtime, own)
     return metadata
+
+
+def _group_documents(paths: Iterable[str], zarr_format: ZarrFormat) -> dict[str, bytes]:
+    """The documents of empty groups at several paths."""
+    group = GroupMetadata(zarr_format=zarr_format, attributes={})
+    return {
+        _key(path, name): text
+        for path in paths
+        for name, text in node_documents(group if path else as_root(group)).items()
+    }
 
 
 @located_node

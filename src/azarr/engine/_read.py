@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import prod
 
 from azarr.codecs import has_blosc_parts
 from azarr.engine._failure import located
@@ -83,8 +82,3 @@ def _varied_reading(
 def decoded_bytes(plan: Plan, array: ArrayState) -> int:
     """Bytes that carrying out the plan decodes: the measure of how long it may take."""
     return plan.count * array.pipeline.nbytes
-
-
-def result_bytes(plan: Plan, array: ArrayState) -> int:
-    """Bytes of the plan's result."""
-    return prod(plan.shape) * array.metadata.dtype.itemsize

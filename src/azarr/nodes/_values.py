@@ -120,9 +120,3 @@ def check_writable(read_only: bool, name: str) -> None:
     """Raises ReadOnlyError for a node that was opened read-only."""
     if read_only:
         raise ReadOnlyError(f"{name!r} is read-only")
-
-
-def check_not_view(is_view: bool) -> None:
-    """Raises ReadOnlyError for a view: its metadata is not stored, so it cannot be changed."""
-    if is_view:
-        raise ReadOnlyError("operation not permitted for views")
