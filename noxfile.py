@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import nox
@@ -25,6 +26,7 @@ LOWEST_HINTS = ["boto3<1.42"]
 ALONE = ["-m", "alone"]
 TOGETHER = ["-m", "not alone", "--numprocesses=2", "--dist=loadfile"]
 ZARR2 = ["zarr==2.17.*", "numcodecs<0.16", "numpy<2", "fsspec"]
+TESTBENCH = "git+https://github.com/googleapis/storage-testbench@v0.63.0"
 OTHER_PYTHONS = ["3.12", "3.13"]
 
 
@@ -65,6 +67,42 @@ def agreement_zarr2(session: nox.Session) -> None:
     )
 
 
+@nox.session
+def cloud_servers(session: nox.Session) -> None:
+    """Run the tests that need servers of Azure, Google Cloud Storage and Redis.
+
+    npm and redis-server come from the system. A server that cannot be had has its tests skipped.
+    """
+    session.install(".", *group("tests"))
+    folder = Path(session.create_tmp()).absolute()
+    programs = "Scripts" if os.name == "nt" else "bin"
+    commands = {
+        "AZARR_AZURITE": (
+            folder / "node_modules" / ".bin" / "azurite-blob",
+            [["npm", "install", "--no-save", f"--prefix={folder}", "azurite@3"]],
+        ),
+        # It pins its requirements, so it has an environment of its own.
+        "AZARR_GCS_TESTBENCH": (
+            folder / "google" / programs / "python",
+            [
+                ["python", "-m", "venv", "--clear", str(folder / "google")],
+                [str(folder / "google" / programs / "pip"), "install", TESTBENCH],
+            ],
+        ),
+    }
+    for variable, (program, installing) in commands.items():
+        if variable in os.environ:
+            continue
+        session.env[variable] = str(program)
+        try:
+            for command in installing:
+                session.run(*command, external=True)
+        except nox.command.CommandFailed:
+            session.warn(f"{variable}: not installed, so its tests are skipped")
+    files = ["tests/stores/test_clouds.py", "tests/stores/test_redis.py"]
+    session.run("python", "-m", "pytest", *files, *session.posargs)
+
+
 def run_tests(session: nox.Session, *pip_options: str) -> None:
     session.install(".", *group("tests"), *pip_options)
     for arguments in [session.posargs] if session.posargs else [ALONE, TOGETHER]:
@@ -101,10 +139,7 @@ def docs(session: nox.Session) -> None:
         session.run("python", ".ci/docs_check.py")
 
 
-@nox.session
+@nox.session(venv_backend="none")
 def bench(session: nox.Session) -> None:
-    """Run benchmarks beside other implementations: all, or `nox -s bench -- NAME ...`."""
-    session.install(".", *group("bench"))
-    scripts = sorted(path.stem for path in Path("benchmarks").glob("[!_]*.py"))
-    for name in session.posargs or scripts:
-        session.run("python", "-m", f"benchmarks.{name}")
+    """Measure azarr beside others, in environments of its own: `nox -s bench -- --quick`."""
+    session.run(sys.executable, "-m", "benchmarks", *session.posargs)

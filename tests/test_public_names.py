@@ -40,6 +40,7 @@ PUBLIC_NAMES = {
         KVStore  DirectoryStore  NestedDirectoryStore  TempStore  FSStore
         ConsolidatedMetadataStore  N5Store  N5FSStore
         ZipStore  SQLiteStore  LMDBStore  DBMStore  LRUStoreCache
+        ABSStore  RedisStore  MongoDBStore
         Store  BlockingStore  AsyncStore  Latency  EventLoop  StoreLike
         make_store  check_key  check_prefix
         init_array  init_group  contains_array  contains_group

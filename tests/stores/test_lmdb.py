@@ -7,17 +7,17 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from tests.stores.digests import DigestConformance
 from tests.stores.test_local_processes import in_forks
 
 import azarr
-from azarr.errors import ConflictError, ReadOnlyError, StoreError, UsageError
+from azarr.errors import ReadOnlyError, StoreError, UsageError
 from azarr.stores import BlockingStore, LMDBStore
-from azarr.testing._rules import Awaited, increment, value_of
-from azarr.testing.conformance import BlockingStoreConformance, _driven, drive
+from azarr.testing._rules import Awaited, increment
+from azarr.testing.conformance import drive
 
 lmdb = pytest.importorskip("lmdb")
 
@@ -33,44 +33,13 @@ def store(path: str) -> Iterator[LMDBStore]:
         yield store
 
 
-@_driven
-class TestLMDBStore(BlockingStoreConformance):
-    """The suite for a store whose generation is a digest of the value."""
-
+class TestLMDBStore(DigestConformance):
     @pytest.fixture(autouse=True)
     def _path(self, path: str) -> None:
         self.path = path
 
     def make_store(self) -> BlockingStore:
         return LMDBStore(self.path)
-
-    @pytest.mark.parametrize("value", [b"2", b"longer"])
-    async def test_a_conditional_write_after_another_write_conflicts(
-        self, store: Any, value: bytes
-    ) -> None:
-        await store.set("a", b"1")
-        _, generation = await store.get_with_generation("a")
-        await store.set("a", value)
-        with pytest.raises(ConflictError, match="a"):
-            await store.set_if("a", b"mine", generation)
-        assert await value_of(store, "a") == value
-
-    async def test_a_value_written_again_after_a_delete_is_another(self, store: Any) -> None:
-        """To replace the same bytes by others loses nobody's update."""
-        generation = await store.set_if("a", b"same", None)
-        await store.delete("a")
-        with pytest.raises(ConflictError):
-            await store.set_if("a", b"new", generation)
-        await store.set("a", b"same")
-        await store.set_if("a", b"new", generation)
-        assert await value_of(store, "a") == b"new"
-
-    async def test_generations_do_not_come_back_in_quick_succession(self, store: Any) -> None:
-        seen = set()
-        for step in range(10):
-            await store.set("a", b"%d" % step)
-            seen.add((await store.get_with_generation("a"))[1])
-        assert len(seen) == 10
 
 
 @pytest.mark.fork

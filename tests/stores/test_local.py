@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 from typing import Any, TypeAlias
 
 import pytest
 
 from azarr.errors import ConflictError, ShortReadError, StoreError, UsageError
-from azarr.stores import LocalStore
+from azarr.stores import LocalStore, _directory
 
 LeftBehind: TypeAlias = Callable[[], list[str]]
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
@@ -279,3 +282,65 @@ if sys.platform == "linux":
         with pytest.raises(ShortReadError):
             store.get_ranges("a/b", [(0, 100)])
         assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_many_values_are_put_and_deleted_in_order(store: LocalStore) -> None:
+    store.set("a/gone", b"old")
+    names = [f"{directory}/{n}" for directory in "aba" for n in range(70)]
+    store.set_many([*((name, name.encode()) for name in names), ("a/gone", None), ("c/none", None)])
+    store.set_many([("a/0", b"first"), ("a/0", b"second")])
+    assert sorted(store) == sorted(set(names))
+    assert store["a/0"] == b"second"
+    assert store["b/69"] == b"b/69"
+
+
+def test_what_came_before_a_failure_is_stored(store: LocalStore) -> None:
+    def values() -> Iterator[tuple[str, bytes]]:
+        yield "a/0", b"0"
+        yield "a/1", b"1"
+        raise RuntimeError("no more")
+
+    with pytest.raises(RuntimeError, match="no more"):
+        store.set_many(values())
+    with pytest.raises(UsageError, match=r"'\.\./x'"):
+        store.set_many([("a/2", b"2"), ("../x", b"")])
+    assert sorted(store) == ["a/0", "a/1", "a/2"]
+
+
+def test_a_directory_that_is_removed_while_values_are_put_is_made_again(store: LocalStore) -> None:
+    def values() -> Iterator[tuple[str, bytes]]:
+        yield "a/0", b"0"
+        shutil.rmtree(os.path.join(store.root, "a"))
+        yield "a/1", b"1"
+        yield "a/2", b"2"
+
+    store.set_many(values())
+    assert sorted(store) == ["a/1", "a/2"]
+
+
+def test_values_put_in_a_row_take_the_lock_of_their_directory_once(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locks: list[bool] = []
+    lock = _directory.lock_descriptor
+
+    def count(fd: int, *, shared: bool = False) -> None:
+        locks.append(shared)
+        lock(fd, shared=shared)
+
+    store.set("a/0", b"")
+    monkeypatch.setattr(_directory, "lock_descriptor", count)
+    store.set_many((f"a/{n}", b"x") for n in range(100))
+    assert locks == [True, True]  # at most 64 in a row, so that nobody waits for long
+
+
+def test_a_value_put_in_a_row_is_not_lost_to_a_conditional_write(store: LocalStore) -> None:
+    for _ in range(300):
+        store.set("a/0", b"0")
+        _, generation = store.get_with_generation("a/0")
+        writer = Thread(target=store.set_many, args=([("a/0", b"row"), ("a/1", b"row")],))
+        writer.start()
+        with suppress(ConflictError):
+            store.set_if("a/0", b"made of 0", generation)
+        writer.join()
+        assert store["a/0"] == b"row"

@@ -173,7 +173,7 @@ def test_where_a_directory_cannot_be_locked_a_file_in_it_is(
 ) -> None:
     lock = _directory.lock_descriptor
 
-    def lock_files_only(fd: int) -> None:
+    def lock_files_only(fd: int, *, shared: bool = False) -> None:
         if stat.S_ISDIR(os.fstat(fd).st_mode):
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         lock(fd)
@@ -192,7 +192,7 @@ def test_where_a_directory_cannot_be_locked_a_file_in_it_is(
 def test_another_failure_to_lock_is_an_error(
     store: LocalStore, monkeypatch: pytest.MonkeyPatch, left_behind: LeftBehind
 ) -> None:
-    def refuse(fd: int) -> None:
+    def refuse(fd: int, *, shared: bool = False) -> None:
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
     monkeypatch.setattr("azarr.stores._directory.lock_descriptor", refuse)

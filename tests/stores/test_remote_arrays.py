@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 from collections.abc import Callable
@@ -11,11 +10,12 @@ from typing import Any
 import anyio
 import numpy as np
 import pytest
+from tests.stores.processes import check_that_no_update_is_lost
 from tests.stores.s3_cases import options
 
 import azarr
 import azarr.aio
-from azarr.errors import ConflictError, StoreError
+from azarr.errors import StoreError
 from azarr.stores import FsspecStore, FSStore, ObstoreStore, make_store
 from benchmarks.s3_server import Conditions, S3Server
 
@@ -165,27 +165,6 @@ def test_a_store_without_conditional_writes_sends_none(
     assert s3_server.log.counts["PUT if"] == 0
 
 
-def _work(url: str, kind: Any, first: int) -> None:
-    """Increment a number ten times, and write every second column of an array of one chunk."""
-    store = kind("s3://bucket/n.zarr", options(url))
-
-    async def increment() -> None:
-        for _ in range(10):
-            while True:
-                value, generation = await store.get_with_generation("n")
-                try:
-                    number = int(bytes(value or b"0")) + 1
-                    await store.set_if("n", b"%d" % number, generation)
-                except ConflictError:
-                    continue
-                break
-
-    anyio.run(increment)
-    array = azarr.open(kind("s3://bucket/w.zarr", options(url)), mode="r+")
-    for column in range(first, 16, 2):
-        array[:, column] = column
-
-
 @pytest.mark.parametrize("server", ["ours", "moto"])
 def test_no_update_of_several_processes_is_lost(
     kind: Any, request: pytest.FixtureRequest, server: str
@@ -197,21 +176,8 @@ def test_no_update_of_several_processes_is_lost(
         _make_bucket(url, "bucket")
     else:
         url = request.getfixturevalue("s3_server").url
-    store = kind("s3://bucket/w.zarr", options(url))
-    array = azarr.create_array(store, shape=(8, 16), chunks=(8, 16), dtype="i4")
-    spawn = multiprocessing.get_context("spawn")
-    workers = [spawn.Process(target=_work, args=(url, kind, first)) for first in range(2)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(60)
-    assert [worker.exitcode for worker in workers] == [0, 0]
-
-    async def count() -> Any:
-        return await kind("s3://bucket/n.zarr", options(url)).get("n")
-
-    assert bytes(anyio.run(count)) == b"20"
-    np.testing.assert_array_equal(array[...], np.tile(np.arange(16), (8, 1)))
+    how = options(url)
+    check_that_no_update_is_lost(kind("s3://bucket/n.zarr", how), kind("s3://bucket/w.zarr", how))
 
 
 def _make_bucket(url: str, name: str) -> None:

@@ -59,11 +59,26 @@ class TestZipStore(BlockingStoreConformance):
         store.clear()
         assert list(store) == []
 
+    def test_several_values_are_put_and_deleted_in_order(
+        self, blocking_store: BlockingStore
+    ) -> None:
+        store = blocking_store
+        with pytest.raises(StoreError, match=REFUSED):
+            store.set_many([("x/0", b"0"), ("x/1", b"1"), ("x/0", None), ("x/2", b"2")])
+        assert dict(store) == {"x/0": b"0", "x/1": b"1"}
+
     async def test_a_deleted_key_is_missing(self, store: Any) -> None:
         await fill(store, "a/b", "a/c")
         with pytest.raises(StoreError, match=REFUSED):
             await store.delete("a/b")
         assert await keys_of(store) == ["a/b", "a/c"]
+
+    async def test_deleting_many_keys_removes_them_and_no_others(self, store: Any) -> None:
+        await fill(store, "a/x", "b")
+        with pytest.raises(StoreError, match=REFUSED):
+            await store.delete_many(["a/x"])
+        await store.delete_many(["missing"])
+        assert await keys_of(store) == ["a/x", "b"]
 
     async def test_deleting_a_prefix_removes_what_is_under_it(self, store: Any) -> None:
         await fill(store, "a/x", "ab/z")

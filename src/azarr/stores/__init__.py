@@ -8,6 +8,7 @@ arrays, formats or codecs, does not retry, and starts no threads or tasks of its
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from azarr.stores._values import copy_into as copy_into
 from azarr.stores.base import AsyncStore, BlockingStore, EventLoop, Latency, Store
 from azarr.stores.keys import check_key, check_prefix
 from azarr.stores.local import LocalStore
@@ -16,6 +17,7 @@ from azarr.stores.mapping import MappingStore
 from azarr.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
+    from azarr.stores.abs import ABSStore
     from azarr.stores.consolidated import (
         AsyncConsolidatedStore as AsyncConsolidatedStore,
         BlockingConsolidatedStore as BlockingConsolidatedStore,
@@ -28,13 +30,16 @@ if TYPE_CHECKING:
     from azarr.stores.fsstore import FSStore
     from azarr.stores.lmdb import LMDBStore
     from azarr.stores.lru import LRUStoreCache
+    from azarr.stores.mongodb import MongoDBStore
     from azarr.stores.n5 import N5FSStore, N5Store
     from azarr.stores.obstore import ObstoreStore
+    from azarr.stores.redis import RedisStore
     from azarr.stores.sqlite import SQLiteStore
     from azarr.stores.zip import ZipStore
 
 # Imported when they are used: together they take 15 ms.
 _MODULES = {
+    "ABSStore": "abs",
     "AsyncConsolidatedStore": "consolidated",
     "BlockingConsolidatedStore": "consolidated",
     "ConsolidatedMetadataStore": "consolidated",
@@ -48,9 +53,11 @@ _MODULES = {
     "FSStore": "fsstore",
     "LMDBStore": "lmdb",
     "LRUStoreCache": "lru",
+    "MongoDBStore": "mongodb",
     "N5FSStore": "n5",
     "N5Store": "n5",
     "ObstoreStore": "obstore",
+    "RedisStore": "redis",
     "SQLiteStore": "sqlite",
     "ZipStore": "zip",
 }
@@ -65,6 +72,7 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
+    "ABSStore",
     "AsyncStore",
     "BlockingStore",
     "ConsolidatedMetadataStore",
@@ -80,10 +88,12 @@ __all__ = [
     "LocalStore",
     "MappingStore",
     "MemoryStore",
+    "MongoDBStore",
     "N5FSStore",
     "N5Store",
     "NestedDirectoryStore",
     "ObstoreStore",
+    "RedisStore",
     "SQLiteStore",
     "Store",
     "StoreLike",

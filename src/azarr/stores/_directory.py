@@ -33,6 +33,8 @@ _OPEN_DIRECTORY = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
 _HAS_DIRECTORY_FD = os.open in os.supports_dir_fd and os.rename in os.supports_dir_fd
 _HAS_UTIME_FD = os.utime in os.supports_fd
 
+_IN_A_ROW = 64
+
 # Some network file systems refuse to lock a directory: NFS wants the descriptor to be open for
 # writing, which that of a directory never is. https://man7.org/linux/man-pages/man2/flock.2.html
 _CANNOT_LOCK = frozenset({errno.EBADF, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
@@ -40,8 +42,8 @@ _CANNOT_LOCK = frozenset({errno.EBADF, errno.EINVAL, errno.ENOSYS, errno.EOPNOTS
 if sys.platform == "win32":
     import msvcrt
 
-    def lock_descriptor(fd: int) -> None:
-        """Wait for the exclusive lock of an open file."""
+    def lock_descriptor(fd: int, *, shared: bool = False) -> None:
+        """Wait for the lock of an open file, which is always exclusive here."""
         while True:
             # LK_LOCK itself tries ten times in ten seconds, then gives up.
             with suppress(OSError):
@@ -56,9 +58,9 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def lock_descriptor(fd: int) -> None:
-        """Wait for the exclusive lock of an open file."""
-        fcntl.flock(fd, fcntl.LOCK_EX)
+    def lock_descriptor(fd: int, *, shared: bool = False) -> None:
+        """Wait for the lock of an open file: exclusive, or shared with others that share it."""
+        fcntl.flock(fd, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
 
     def unlock_descriptor(fd: int) -> None:
         """Give the lock up. Closing alone would not: a forked child may have the file open too."""
@@ -70,14 +72,18 @@ class Directory:
 
     Where the platform has `dir_fd`, every step is in the directory that was opened, even if its
     path has been removed and made again meanwhile: a step in a removed directory raises
-    `FileNotFoundError`.
+    `FileNotFoundError`. Used by one thread, in one process.
     """
 
-    __slots__ = ("_base", "_fd", "_lock_fd", "_locked")
+    __slots__ = ("_base", "_fd", "_lock_fd", "_locked", "_temporary")
 
     def __init__(self, path: str) -> None:
         self._lock_fd: int | None = None
         self._locked: int | None = None
+        # A thread writes one file at a time. To use one name again and again saves the file system
+        # the making of an entry (7 us on ext4). The process id is asked for anew each time, since
+        # a fork keeps everything else.
+        self._temporary = f"{HIDDEN}{_token}-{os.getpid():x}-{get_ident():x}"
         if _HAS_DIRECTORY_FD:
             self._fd: int | None = os.open(path, _OPEN_DIRECTORY)
             self._base = ""
@@ -110,26 +116,25 @@ class Directory:
         return name
 
     def _create(self) -> tuple[str, int]:
-        # A thread writes one file at a time. To use one name again and again saves the file
-        # system the making of an entry (7 us on ext4). The process id is asked for anew each
-        # time, since a fork keeps everything else.
-        name = own = f"{HIDDEN}{_token}-{os.getpid():x}-{get_ident():x}"
+        name = self._temporary
         while True:
             try:
                 return name, os.open(self._base + name, _CREATE, 0o666, dir_fd=self._fd)
             except FileExistsError:
                 # This thread is being interrupted, by a signal handler or a finalizer.
-                name = f"{own}-{next(_counter):x}"
+                name = f"{self._temporary}-{next(_counter):x}"
 
-    def lock(self) -> None:
+    def lock(self, *, shared: bool = False) -> None:
         """Wait until no other thread or process has this directory locked, and lock it.
 
+        Who replaces a file on condition of what it is locks others out; who replaces one whatever
+        it is shares the lock with others who do, since the order of their renames is all the same.
         The lock ends with `close()`, or with the process. It is on the directory itself and leaves
         nothing behind; where that is not possible it is on a file in the directory, which stays.
         """
         if self._fd is not None:
             try:
-                lock_descriptor(self._fd)
+                lock_descriptor(self._fd, shared=shared)
                 self._locked = self._fd
                 return
             except OSError as error:
@@ -137,7 +142,7 @@ class Directory:
                     raise
         path = self._base + LOCK_FILE
         self._lock_fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o666, dir_fd=self._fd)
-        lock_descriptor(self._lock_fd)
+        lock_descriptor(self._lock_fd, shared=shared)
         self._locked = self._lock_fd
 
     def generation(self, name: str) -> FileGeneration | None:
@@ -187,6 +192,59 @@ class Directory:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+class Replacements:
+    """Files of one directory that are replaced or removed in a row, whatever they are.
+
+    The directory is opened and locked once for up to `_IN_A_ROW` of them, which takes 17 instead of
+    22 us for each (a RAM disk, 5 KB). Whoever waits to lock others out waits about 2 ms.
+    """
+
+    def __init__(self, path: str, *, durable: bool) -> None:
+        self._path = path
+        self._durable = durable
+        self._directory: Directory | None = None
+        self._left = _IN_A_ROW
+
+    def takes(self, path: str) -> bool:
+        """Whether a file of the directory at `path` can be one of these."""
+        return self._left > 0 and path == self._path
+
+    def replace(self, name: str, data: bytes | memoryview | None) -> bool:
+        """Replace a file, or remove it (None); False if that failed, and has to be done alone."""
+        self._left -= 1
+        try:
+            directory = self._directory or self._open()
+            if data is None:
+                directory.remove(name)
+                return True
+            temporary = directory.write_temporary(data, durable=self._durable)
+            try:
+                directory.replace(temporary, name)
+            except BaseException:
+                directory.discard(temporary)
+                raise
+        except OSError:
+            self._left = 0
+            return False
+        return True
+
+    def _open(self) -> Directory:
+        self._directory = directory = Directory(self._path)
+        directory.lock(shared=True)
+        return directory
+
+    def close(self) -> None:
+        """Let go of the directory."""
+        if self._directory is None:
+            return
+        try:
+            if self._durable:
+                self._directory.sync()
+        finally:
+            self._directory.close()
+            self._directory = None
 
 
 def generation_of(status: os.stat_result) -> FileGeneration:

@@ -57,6 +57,8 @@ def native_requests(url: str, options: Mapping[str, Any]) -> Requests:
 class FileRequests:
     """Any file system. The methods of a blocking one are called in the thread that asks."""
 
+    deletes_at_once = 1
+
     def __init__(self, file_system: FileSystem, root: str) -> None:
         self._file_system = file_system
         self._root = root
@@ -161,8 +163,9 @@ def explain(error: Exception) -> Failure:
         code = str(answer.get("Error", {}).get("Code", ""))
         wish = answer["ResponseMetadata"].get("HTTPHeaders", {}).get("retry-after")
         return failure_of_status(status, "" if code.isdigit() else code, wish)
-    status = getattr(error, "status", None)
-    if isinstance(status, int) and status >= 400:  # aiohttp's ClientResponseError
+    # aiohttp's ClientResponseError, and azure.core's HttpResponseError.
+    status = getattr(error, "status", None) or getattr(error, "status_code", None)
+    if isinstance(status, int) and status >= 400:
         wish = (getattr(error, "headers", None) or {}).get("Retry-After")
         return failure_of_status(status, retry_after=wish)
     number = getattr(error, "errno", None)
@@ -170,6 +173,8 @@ def explain(error: Exception) -> Failure:
         return Failure("forbidden", "permission denied")
     names = {each.__name__ for each in type(error).__mro__}
     lost = bool(names & _LOST) or (isinstance(error, OSError) and number in TRANSIENT)
+    if isinstance(error, ValueError) and "Content-Range" in str(error):
+        return Failure("range", "not known to Azure")  # it cannot count from the end
     if "NoCredentialsError" in names:
         return Failure("other", NO_CREDENTIALS)
     return failure_of_text(f"{type(error).__name__}: {error}", transient=lost)
@@ -205,6 +210,8 @@ def _is_temporary(key: str) -> bool:
 
 class S3Requests(FileRequests):
     """s3fs, asked by the calls of its client: one request each."""
+
+    deletes_at_once = BATCH
 
     def __init__(self, file_system: FileSystem, root: str) -> None:
         super().__init__(file_system, root)

@@ -6,16 +6,18 @@ conditional write that is sent twice conflicts with itself.
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, TypeAlias, cast
 from urllib.parse import urlsplit
 
 from azarr.stores import _options
-from azarr.stores._remote import Part
+from azarr.stores._remote import Part, together
 from azarr.stores._remote_failures import (
     NO_CREDENTIALS,
     Failure,
+    failure_of_code,
     failure_of_status,
     failure_of_text,
 )
@@ -55,25 +57,41 @@ def new_client(scheme: str, url: str, spelled: _options.Spelled) -> Any:
         **spelled.client,
     }
     once: Any = {"max_retries": 0, "retry_timeout": timedelta(0)}
-    options: dict[str, Any] = {"client_options": client_options, "retry_config": once}
+    options: dict[str, Any] = {
+        "client_options": client_options,
+        "retry_config": once,
+        **spelled.more,
+    }
     if scheme == "http":
         client_options.setdefault("allow_http", url.startswith("http://"))
         return store.HTTPStore(url, **options)
     parts = urlsplit(url)
     config = dict(spelled.config)
     options["prefix"] = parts.path.strip("/") or None
+    if _is_plain(config) and not {"http_proxy", "all_proxy"} & {name.lower() for name in os.environ}:
+        client_options.setdefault("allow_invalid_certificates", True)
     if scheme == "s3":
         from azarr.stores._credentials import add_aws_settings
 
         options |= add_aws_settings(config)
         return store.S3Store(parts.netloc, config=cast(Any, config), **options)
     if scheme == "gs":
+        if config.get("skip_signature") and "base_url" in config:
+            # An emulator. Without a token, a write looks for credentials first
+            # (https://github.com/apache/arrow-rs-object-store/issues/520).
+            config |= {"skip_signature": False, "bearer_token": "anon"}
         return store.GCSStore(parts.netloc, config=cast(Any, config), **options)
-    # abfs://container@account.dfs.core.windows.net/path
-    container, _, host = parts.netloc.partition("@")
-    if host:
-        config.setdefault("account_name", host.partition(".")[0])
+    container = parts.netloc.partition("@")[0]
     return store.AzureStore(container, config=cast(Any, config), **options)
+
+
+def _is_plain(config: Mapping[str, Any]) -> bool:
+    """Whether a service is asked without TLS: then nothing is to be verified.
+
+    To read the certificates of the system takes 4 ms for each client, before its first request.
+    """
+    endpoint = config.get("endpoint") or config.get("base_url") or ""
+    return str(endpoint).startswith("http://")
 
 
 class ObstoreRequests:
@@ -88,6 +106,7 @@ class ObstoreRequests:
         self._owned = bytes if scheme == "memory" else lambda value: value
         self._whole_by_range = scheme in ("s3", "gs", "az")
         self._deletes_missing = scheme in ("s3", "memory")
+        self.deletes_at_once = PAGE if scheme == "s3" else 1
         # Google compares its generation number, the others the entity tag.
         self._tag = "version" if scheme == "gs" else "e_tag"
 
@@ -117,7 +136,10 @@ class ObstoreRequests:
             options["if_match"] = generation
         try:
             found = await self._ask.get_async(self._client, key, options=cast(Any, options))
-        except self._ask.exceptions.NotSupportedError:  # an HTTP server without ranges
+        except self._ask.exceptions.NotSupportedError:
+            if self._whole_by_range:  # Azure, which cannot count from the end
+                raise
+            # An HTTP server without ranges.
             return Part(cut_ranges(await self.get(key), [(start, stop)], key)[0])
         data = memoryview(await found.bytes_async())
         return Part(data, cast(Any, found.meta).get(self._tag))
@@ -138,14 +160,16 @@ class ObstoreRequests:
         if self._deletes_missing:
             await self._ask.delete_async(self._client, keys)
             return
-        # The first one that is missing ends a deletion of several, so the rest is listed again.
-        rest = set(keys)
-        while rest:
+        # The first one that is missing ends a deletion of several, so the rest is looked for again.
+        while keys:
             try:
-                await self._ask.delete_async(self._client, sorted(rest))
+                await self._ask.delete_async(self._client, keys)
                 return
             except FileNotFoundError:
-                rest = {key for key in rest if await self._exists(key)}
+                if len(keys) == 1:
+                    return
+                there = await together([self._exists(key) for key in keys])
+                keys = [key for key, found in zip(keys, there, strict=True) if found]
 
     async def _exists(self, key: str) -> bool:
         try:
@@ -170,6 +194,10 @@ class ObstoreRequests:
         text = str(error)
         status, code = _find_status(text), _find_code(text)
         kinds = self._ask.exceptions
+        if isinstance(error, kinds.NotSupportedError) and "suffix" in text:
+            return Failure("range", "the size has to be known first")
+        if code and (failure := failure_of_code(code[1])):
+            return failure
         if isinstance(error, kinds.AlreadyExistsError | kinds.PreconditionError):
             return Failure("conflict", "a condition did not hold")
         if "169.254.169.254" in text:

@@ -5,17 +5,23 @@ An option that stands in no table is one that only the fsspec file system unders
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from azarr.stores._azure import azure_options, token_provider
+from azarr.stores._remote_failures import place_of
+
 
 @dataclass(slots=True)
 class Spelled:
-    """What obstore is given: the configuration of a service, and that of the HTTP client."""
+    """What obstore is given: the configuration of a service, that of the HTTP client, and more."""
 
     config: dict[str, Any] = field(default_factory=dict)
     client: dict[str, Any] = field(default_factory=dict)
+    more: dict[str, Any] = field(default_factory=dict)
 
 
 Rule: TypeAlias = Callable[[Spelled, Any], bool]
@@ -72,13 +78,33 @@ def _addressing(spelled: Spelled, value: Any) -> bool:
 
 
 def _token_of_google(spelled: Spelled, value: Any) -> bool:
+    if value is None or value == "google_default":
+        return True
     if value == "anon":
         spelled.config["skip_signature"] = True
-    elif isinstance(value, str) and value.endswith(".json"):
+    elif isinstance(value, Mapping) and value.get("type") == "service_account":
+        spelled.config["service_account_key"] = json.dumps(dict(value))
+    elif not isinstance(value, str) or value in ("browser", "cache", "cloud"):
+        return False
+    elif value.endswith(".json") or os.path.exists(value):
         spelled.config["application_credentials"] = value
-    else:
-        return value in (None, "google_default")
+    else:  # a token as it is, which nobody renews
+        spelled.config["bearer_token"] = value
     return True
+
+
+def _sas_token(spelled: Spelled, value: Any) -> bool:
+    if value:
+        spelled.config["sas_token"] = value.removeprefix("?")
+    return True
+
+
+def _credential_of_azure(spelled: Spelled, value: Any) -> bool:
+    if hasattr(value, "get_token"):
+        spelled.more["credential_provider"] = token_provider(value)
+        return True
+    # An `AzureSasCredential`; a str would be a key for some and a signature for others.
+    return value is None or (hasattr(value, "signature") and _sas_token(spelled, value.signature))
 
 
 def _seconds(value: Any) -> str:
@@ -140,19 +166,32 @@ _GOOGLE: dict[str, Rule] = {
         and _client("allow_http", lambda url: url.startswith("http://"))(spelled, value)
     ),
     "requester_pays": _only(False, None),
+    "version_aware": _only(False, None),
+    "session_kwargs": _only({}, None),
     "timeout": _client("timeout", _seconds),
+    "requests_timeout": _client("timeout", _seconds),
+    **dict.fromkeys(
+        ("block_size", "cache_timeout", "check_connection", "secure_serialize"), _ignored
+    ),
     **_OF_FSSPEC,
 }
 
 _AZURE: dict[str, Rule] = {
     "account_name": _config("account_name"),
     "account_key": _config("account_key"),
-    "sas_token": _config("sas_token"),
+    "sas_token": _sas_token,
+    "credential": _credential_of_azure,
     "tenant_id": _config("tenant_id"),
     "client_id": _config("client_id"),
     "client_secret": _config("client_secret"),
     "anon": _config("skip_signature"),
     "endpoint_url": _endpoint,
+    "version_aware": _only(False, None),
+    "location_mode": _only("primary"),
+    "timeout": _client("timeout", _seconds),
+    "connection_timeout": _client("connect_timeout", _seconds),
+    "read_timeout": _client("read_timeout", _seconds),
+    **dict.fromkeys(("assume_container_exists", "blocksize", "socket_timeout"), _ignored),
     **_OF_FSSPEC,
 }
 
@@ -171,17 +210,52 @@ RULES: dict[str, Mapping[str, Rule]] = {
 }
 """The options of a URL scheme, by name; the schemes are those that obstore serves."""
 
+_SAME = {"s3a": "s3", "gcs": "gs", "abfs": "az", "abfss": "az"}
 
-def spell(scheme: str, options: Mapping[str, Any]) -> Spelled | str:
-    """The options for obstore, or the name of the first that it does not understand."""
+
+def scheme_of(url: str) -> str:
+    """The scheme of a URL, by the first of its names.
+
+    Example:
+        >>> scheme_of("abfss://container@account.dfs.core.windows.net/a")
+        'az'
+    """
+    scheme = url.partition("://")[0].lower()
+    return _SAME.get(scheme, scheme)
+
+
+def spell(url: str, options: Mapping[str, Any]) -> Spelled | str:
+    """The options of a URL for obstore, or the name of the first that it does not understand."""
+    scheme = scheme_of(url)
     spelled, rules = Spelled(), RULES[scheme]
-    for name, value in options.items():
+    for name, value in _complete(url, options).items():
         if name not in rules or not rules[name](spelled, value):
             return name
     return spelled
 
 
-def endpoint_of(options: Mapping[str, Any]) -> str | None:
+def _complete(url: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
+    return azure_options(url, options) if scheme_of(url) == "az" else options
+
+
+def origin_of(url: str, options: Mapping[str, Any]) -> str:
+    """The identity of the place that a URL and its options name, without credentials.
+
+    Example:
+        >>> origin_of("abfs://container/a", {"account_name": "me", "account_key": "xyz="})
+        'az://container@me/a'
+    """
+    options = _complete(url, options)
+    rest = url.partition("://")[2]
+    if scheme_of(url) == "az":
+        # An account has its own containers: two may have one of the same name.
+        where, slash, path = rest.partition("/")
+        account = options.get("account_name") or os.environ.get("AZURE_STORAGE_ACCOUNT_NAME")
+        rest = where.partition("@")[0] + (f"@{account}" if account else "") + slash + path
+    return place_of(f"{scheme_of(url)}://{rest}", _endpoint_of(options))
+
+
+def _endpoint_of(options: Mapping[str, Any]) -> str | None:
     """The endpoint that storage options name, if any."""
     found = options.get("endpoint_url") or (options.get("client_kwargs") or {}).get("endpoint_url")
     return None if found is None else str(found)

@@ -35,7 +35,13 @@ class Part:
 
 
 class Requests(Protocol):
-    """What a backend can ask: every method is one request. Foreign errors may escape."""
+    """What a backend can ask: every method is one request. Foreign errors may escape.
+
+    Attributes:
+        deletes_at_once: the most keys that one request deletes, all of them or none.
+    """
+
+    deletes_at_once: int
 
     async def get(self, key: str) -> Buffer:
         """The whole value."""
@@ -248,6 +254,19 @@ class RemoteStore(AsyncStore):
         self._check_writable()
         if keys := [key async for key in self.list(prefix)]:
             await self._delete(keys)
+
+    async def delete_many(self, keys: Sequence[str], first: int = 0) -> None:
+        """Remove these keys: one request where the service takes as many at once, as S3 takes 1000.
+
+        Else the `first` ones go before the others, both together in as many requests as needed.
+        """
+        self._check_writable()
+        wanted = [check_key(key) for key in keys]
+        if len(wanted) <= self._requests().deletes_at_once:
+            first = 0
+        for some in (wanted[:first], wanted[first:]):
+            if some:
+                await self._delete(some)
 
     async def list(self, prefix: str = "") -> AsyncIterator[str]:
         """All keys under "prefix/". A request for every 1000."""

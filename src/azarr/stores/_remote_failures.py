@@ -40,6 +40,22 @@ NO_CREDENTIALS = "no credentials were found (storage_options: key and secret, or
 THROTTLED = (429, 503)
 """S3 says 503 SlowDown, Azure 503 ServerBusy, Google 429."""
 
+_NO_CONFLICTS: dict[str, tuple[Kind, bool]] = {
+    "PublicAccessNotPermitted": ("forbidden", False),
+    "BlobImmutableDueToPolicy": ("forbidden", False),
+    "LeaseIdMissing": ("forbidden", False),
+    "ContainerBeingDeleted": ("other", True),
+}
+
+
+def failure_of_code(code: str) -> Failure | None:
+    """What those words of Azure mean that come with 409 or 412 and are no conflict; else None
+    (https://learn.microsoft.com/rest/api/storageservices/blob-service-error-codes)."""
+    if code not in _NO_CONFLICTS:
+        return None
+    kind, transient = _NO_CONFLICTS[code]
+    return Failure(kind, code, transient=transient)
+
 
 def failure_of_status(status: int, detail: str = "", retry_after: str | None = None) -> Failure:
     """What an HTTP status means.

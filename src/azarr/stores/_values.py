@@ -57,3 +57,13 @@ def cut_ranges(value: Buffer, ranges: Sequence[ByteRange], key: str) -> list[Buf
     view = memoryview(value)
     bounds = [byte_bounds(each, view.nbytes, key) for each in ranges]
     return [view[start:stop] for start, stop in bounds]
+
+
+def copy_into(memory: memoryview, value: Buffer | None) -> int | None:
+    """Put the bytes of a value into memory, as far as they fit; their number, or None."""
+    if value is None:
+        return None
+    data = memoryview(value).cast("B")
+    n = min(len(memory), len(data))
+    memory[:n] = data[:n]
+    return len(data)

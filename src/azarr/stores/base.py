@@ -7,13 +7,13 @@ No backend, no retry and no adapter between the shapes lives here.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterator, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, MutableMapping, Sequence
 from types import TracebackType
 from typing import Any, ClassVar, Literal, Self, TypeAlias
 
 from azarr.config import RetryPolicy
 from azarr.errors import ConflictError, ReadOnlyError, UsageError
-from azarr.stores._values import cut_ranges
+from azarr.stores._values import copy_into, cut_ranges
 from azarr.stores.keys import check_prefix, children_under
 from azarr.typing import Buffer, ByteRange, Generation, ZarrFormat
 
@@ -147,6 +147,13 @@ class BlockingStore(Store, MutableMapping[str, Buffer]):
     def list(self, prefix: str = "") -> Iterator[str]:
         """All keys under "prefix/", in full, each once, in no particular order; "" is all."""
 
+    def get_into(self, key: str, memory: memoryview) -> int | None:
+        """Put a value into memory, as far as it fits; its number of bytes, None if it is missing.
+
+        After a failure the memory may hold anything.
+        """
+        return copy_into(memory, self.get(key))
+
     def get_ranges(self, key: str, ranges: Sequence[ByteRange]) -> Buffers | None:
         """Exactly these byte ranges of a value, in this order; None if `key` is missing.
 
@@ -209,10 +216,32 @@ class BlockingStore(Store, MutableMapping[str, Buffer]):
         """
         raise self._no_generations()
 
+    def set_many(self, values: Iterable[tuple[str, Buffer | None]]) -> None:
+        """Put several values one after the other, and delete the keys whose value is None.
+
+        Each is whole by itself. After a failure those before it are stored, and none after it. The
+        store may hold a lock while the next pair is made, so whoever makes it must not use it.
+        """
+        for key, value in values:
+            if value is None:
+                self.delete(key)
+            else:
+                self.set(key, value)
+
     def delete_prefix(self, prefix: str) -> None:
         """Remove every key under "prefix/"; "" is everything. A key `prefix` itself stays."""
         self._check_writable()
         for key in list(self.list(prefix)):
+            self.delete(key)
+
+    def delete_many(self, keys: Sequence[str], first: int = 0) -> None:
+        """Remove these keys; that some are missing is fine.
+
+        If it is interrupted, none of the others is gone as long as one of the `first` ones is
+        there. This default removes one after the other.
+        """
+        self._check_writable()
+        for key in keys:
             self.delete(key)
 
     def list_children(self, prefix: str = "") -> Children:
@@ -333,6 +362,12 @@ class AsyncStore(Store):
         """See `BlockingStore.delete_prefix`."""
         self._check_writable()
         for key in [key async for key in self.list(prefix)]:
+            await self.delete(key)
+
+    async def delete_many(self, keys: Sequence[str], first: int = 0) -> None:
+        """See `BlockingStore.delete_many`."""
+        self._check_writable()
+        for key in keys:
             await self.delete(key)
 
     async def list_children(self, prefix: str = "") -> Children:

@@ -6,7 +6,7 @@ document first makes the copy in the store go away (`forget`), then goes through
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, Self, TypeVar
 
 from azarr.errors import NotFoundError, ReadOnlyError, UsageError
@@ -203,6 +203,12 @@ class BlockingConsolidatedStore(_Knowing[BlockingStore], BlockingStore):
         self._before(prefix, prefix=True)
         self.store.delete_prefix(prefix)
 
+    def delete_many(self, keys: Sequence[str], first: int = 0) -> None:
+        """Remove these keys."""
+        for key in keys:
+            self._before(key)
+        self.store.delete_many(keys, first)
+
     def get_ranges_with_generation(
         self, key: str, ranges: Any, generation: Generation | None = None
     ) -> Ranges | None:
@@ -313,6 +319,12 @@ class AsyncConsolidatedStore(_Knowing[AsyncStore], AsyncStore):
         """See the blocking store."""
         await self._before(prefix, prefix=True)
         await self.store.delete_prefix(prefix)
+
+    async def delete_many(self, keys: Sequence[str], first: int = 0) -> None:
+        """See the blocking store."""
+        for key in keys:
+            await self._before(key)
+        await self.store.delete_many(keys, first)
 
     async def get_ranges_with_generation(
         self, key: str, ranges: Any, generation: Generation | None = None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self, TypeAlias, TypeVar, cast
 
 from azarr.errors import UsageError
 from azarr.stores import _options
+from azarr.stores._driven import DrivenStore
 from azarr.stores._fsspec_requests import requests_of
 from azarr.stores._fsspec_systems import (
     FileSystem,
@@ -17,8 +18,7 @@ from azarr.stores._fsspec_systems import (
 )
 from azarr.stores._remote import RemoteStore, Requests, one_by_one, together
 from azarr.stores._remote_failures import place_of
-from azarr.stores.base import BlockingStore, Buffers, Children, Latency, Ranges, Store
-from azarr.typing import Buffer, ByteRange, Generation
+from azarr.stores.base import Latency, Store
 
 T = TypeVar("T")
 Keys: TypeAlias = list[str]
@@ -143,8 +143,9 @@ class _System:
     @property
     def origin(self) -> str:
         """The identity of the place, the same as that of other stores of the same place."""
-        if self.protocol == "s3":
-            return place_of(f"s3://{self.path}", _options.endpoint_of(self.options))
+        if self.protocol in ("s3", "gs", "abfs"):
+            url = self.url if "://" in self.url else f"{self.protocol}://{self.path}"
+            return _options.origin_of(url, self.options)
         if self.protocol == "http":
             return place_of(self.path)
         if self.protocol == "file":
@@ -205,11 +206,10 @@ class _Driven(_AsyncFsspecStore):
         return FsspecStore.__repr__(self).replace("_Driven", "FsspecStore")
 
 
-class _BlockingFsspecStore(FsspecStore, BlockingStore):
+class _BlockingFsspecStore(FsspecStore, DrivenStore):
     """A store in a blocking file system, or in one that runs on the event loop of fsspec."""
 
     __hash__ = Store.__hash__
-    atomic_delete_if = False
     _awaited: _Driven | None = None
 
     def _driven(self) -> _Driven:
@@ -233,71 +233,3 @@ class _BlockingFsspecStore(FsspecStore, BlockingStore):
             return cast(T, done.value)
         call.close()
         raise AssertionError(f"{self!r} suspended")
-
-    def _read(self, call: Coroutine[Any, Any, T], missing: T) -> T:
-        """The result of a read; `missing` is what it is of a key that does not exist."""
-        return self._run(call)
-
-    def _spelled(self, key: str) -> str:
-        """A key or prefix as this store spells it."""
-        return key
-
-    def get(self, key: str, default: Any = None) -> Buffer | Any:
-        """The value of `key`, or `default` if it is missing."""
-        return self._read(self._driven().get(self._spelled(key), default), default)
-
-    def get_ranges(self, key: str, ranges: Sequence[ByteRange]) -> Buffers | None:
-        """Exactly these byte ranges, each read by itself."""
-        return self._read(self._driven().get_ranges(self._spelled(key), ranges), None)
-
-    def get_ranges_with_generation(
-        self, key: str, ranges: Sequence[ByteRange], generation: Generation | None = None
-    ) -> Ranges | None:
-        """Byte ranges and the generation of the value."""
-        ask = self._driven().get_ranges_with_generation
-        return self._read(ask(self._spelled(key), ranges, generation), None)
-
-    def get_with_generation(self, key: str) -> tuple[Buffer | None, Generation | None]:
-        """A value and its generation."""
-        return self._read(self._driven().get_with_generation(self._spelled(key)), (None, None))
-
-    def set(self, key: str, value: Buffer) -> None:
-        """Put a whole value."""
-        self._check_writable()
-        self._run(self._driven().set(self._spelled(key), value))
-
-    def set_if(self, key: str, value: Buffer, generation: Generation | None) -> Generation:
-        """Put a value if the present one still has `generation`."""
-        self._check_writable()
-        return self._run(self._driven().set_if(self._spelled(key), value, generation))
-
-    def delete(self, key: str) -> None:
-        """Remove `key`."""
-        self._check_writable()
-        self._run(self._driven().delete(self._spelled(key)))
-
-    def delete_if(self, key: str, generation: Generation | None) -> None:
-        """Remove `key` if its value still has `generation`; see `RemoteStore.delete_if`."""
-        self._check_writable()
-        self._run(self._driven().delete_if(self._spelled(key), generation))
-
-    def delete_prefix(self, prefix: str) -> None:
-        """Remove every key under "prefix/"."""
-        self._check_writable()
-        self._run(self._driven().delete_prefix(self._spelled(prefix)))
-
-    def list(self, prefix: str = "") -> Iterator[str]:
-        """All keys under "prefix/"."""
-        return iter(self._run(_all(self._driven(), self._spelled(prefix))))
-
-    def list_children(self, prefix: str = "") -> Children:
-        """Sorted (names of keys, names of sub-prefixes) directly under `prefix`."""
-        return self._run(self._driven().list_children(self._spelled(prefix)))
-
-    def size(self, key: str) -> int | None:
-        """The number of bytes of a value, None if `key` is missing."""
-        return self._read(self._driven().size(self._spelled(key)), None)
-
-
-async def _all(store: RemoteStore, prefix: str) -> Keys:
-    return [key async for key in store.list(prefix)]

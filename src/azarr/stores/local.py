@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NoReturn, TypeAlias
 
 from azarr.errors import AzarrError, ConflictError, ShortReadError, StoreError, UsageError
@@ -16,6 +16,7 @@ from azarr.stores._directory import (
     HIDDEN,
     Directory,
     FileGeneration,
+    Replacements,
     generation_of,
     make_directories,
 )
@@ -38,6 +39,9 @@ Names: TypeAlias = list[str]
 _ANY: Final = object()  # in place of a generation: whatever is there
 _MISSING = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 _READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
+# A value of fewer bytes is read without asking for its size; memory for so many is cheap (64 KiB to
+# 128 KiB: as for 8 KiB; 1 MiB: 16 us more).
+_SMALL = 64 * 1024
 _NOT_NAMES = frozenset({"", ".", ".."})
 
 # How often a write starts again because somebody removes its directory under it, and a removal
@@ -93,36 +97,69 @@ class LocalStore(BlockingStore):
         self.durable = durable
         self.read_only = read_only
         self._directories: dict[str, str] = {}
+        self._values_are_small = True  # as was the last one
 
     def get(self, key: str, default: Any = None) -> Buffer | Any:
         """The value of `key`, or `default` if there is no such file. About 6 us."""
-        found = self._read(key)
-        return default if found is None else found[0]
-
-    def get_with_generation(self, key: str) -> tuple[Buffer | None, Generation | None]:
-        """A value and its generation, both of one open file; both None if `key` is missing."""
-        found = self._read(key)
-        return (None, None) if found is None else (found[0], generation_of(found[1]))
-
-    def _read(self, key: str) -> tuple[bytes, os.stat_result] | None:
         directory, name = self._locate(key)
         try:
-            # Not `open()`, which takes twice as long.
+            # Not `open()`, which takes twice as long, nor `fstat`: its result is 1 of these 6 us.
             fd = os.open(directory + name, _READ)
             try:
-                status = os.fstat(fd)
-                data = os.read(fd, status.st_size)
-                if len(data) == status.st_size > 0:
-                    return data, status
-                if not stat.S_ISREG(status.st_mode):
-                    return None
-                return data + self._read_at(fd, len(data), status.st_size, key), status
+                if self._values_are_small:
+                    data = os.read(fd, _SMALL)
+                    if 0 < len(data) < _SMALL and not os.read(fd, 1):
+                        return data
+                found = self._read_whole(fd, key)
+                if found is None:
+                    return default
+                self._values_are_small = len(found[0]) < _SMALL
+                return found[0]
             finally:
                 os.close(fd)
         except (OSError, ValueError) as error:
-            if isinstance(error, _MISSING) or os.path.isdir(directory + name):
-                return None
-            self._fail(error, key)
+            self._check_missing(error, directory + name, key)
+            return default
+
+    def get_into(self, key: str, memory: memoryview) -> int | None:
+        """Read a file into memory, as far as it fits; its number of bytes, None if missing."""
+        directory, name = self._locate(key)
+        try:
+            with open(directory + name, "rb", buffering=0) as file:
+                status = os.fstat(file.fileno())
+                if not stat.S_ISREG(status.st_mode):
+                    return None
+                start, stop = 0, min(status.st_size, len(memory))
+                while start < stop:
+                    n = file.readinto(memory[start:stop])
+                    if not n:
+                        raise self._shrunk(key)
+                    start += n
+                return status.st_size
+        except (OSError, ValueError) as error:
+            self._check_missing(error, directory + name, key)
+            return None
+
+    def get_with_generation(self, key: str) -> tuple[Buffer | None, Generation | None]:
+        """A value and its generation, both of one open file; both None if `key` is missing."""
+        directory, name = self._locate(key)
+        try:
+            fd = os.open(directory + name, _READ)
+            try:
+                found = self._read_whole(fd, key)
+                return (None, None) if found is None else found
+            finally:
+                os.close(fd)
+        except (OSError, ValueError) as error:
+            self._check_missing(error, directory + name, key)
+            return None, None
+
+    def _read_whole(self, fd: int, key: str) -> tuple[bytes, Generation] | None:
+        """The bytes of an open file, and its generation; None if it is not a regular file."""
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        return self._read_at(fd, 0, status.st_size, key), generation_of(status)
 
     def get_ranges(self, key: str, ranges: Sequence[ByteRange]) -> Buffers | None:
         """These byte ranges of a value, all of one open file; None if `key` is missing."""
@@ -147,8 +184,12 @@ class LocalStore(BlockingStore):
             finally:
                 os.close(fd)
         except (OSError, ValueError) as error:
-            if isinstance(error, _MISSING) or os.path.isdir(directory + name):
-                return None
+            self._check_missing(error, directory + name, key)
+            return None
+
+    def _check_missing(self, error: OSError | ValueError, path: str, key: str) -> None:
+        """Raise what a failure to open or read a file means, unless it is that there is no file."""
+        if not isinstance(error, _MISSING) and not os.path.isdir(path):
             self._fail(error, key)
 
     def _read_at(self, fd: int, start: int, stop: int, key: str) -> bytes:
@@ -158,7 +199,7 @@ class LocalStore(BlockingStore):
         while start < stop:
             piece = os.read(fd, stop - start)
             if not piece:
-                raise ShortReadError(f"{key!r} in {self!r} became shorter while it was read")
+                raise self._shrunk(key)
             pieces.append(piece)
             start += len(piece)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
@@ -170,6 +211,21 @@ class LocalStore(BlockingStore):
     def set_if(self, key: str, value: Buffer, generation: Generation | None) -> Generation:
         """Put a value if the present one still has `generation` (None: is still missing)."""
         return self._replace(key, value, generation)
+
+    def set_many(self, values: Iterable[tuple[str, Buffer | None]]) -> None:
+        """Put several values; those in a row that are in one directory take its lock once."""
+        self._check_writable()
+        row = Replacements("", durable=self.durable)
+        try:
+            for key, value in values:
+                path, name = self._locate(key)
+                if not row.takes(path):
+                    row.close()
+                    row = Replacements(path, durable=self.durable)
+                if not row.replace(name, None if value is None else flat_buffer(value, key)):
+                    self.delete(key) if value is None else self.set(key, value)
+        finally:
+            row.close()
 
     def _replace(self, key: str, value: Buffer, expected: object) -> Generation:
         self._check_writable()
@@ -201,7 +257,7 @@ class LocalStore(BlockingStore):
     ) -> FileGeneration | None:
         temporary = directory.write_temporary(data, durable=self.durable)
         try:
-            directory.lock()
+            directory.lock(shared=expected is _ANY)
             if expected is not _ANY and directory.generation(name) != expected:
                 raise self._conflict(key)
             directory.replace(temporary, name)
@@ -225,7 +281,7 @@ class LocalStore(BlockingStore):
         path, name = self._locate(key)
         try:
             with Directory(path) as directory:
-                directory.lock()
+                directory.lock(shared=expected is _ANY)
                 if expected is not _ANY and directory.generation(name) != expected:
                     raise self._conflict(key)
                 directory.remove(name)
@@ -355,6 +411,9 @@ class LocalStore(BlockingStore):
     def _refuse(self, key: str) -> None:
         check_key(key)
         raise UsageError(f"{key!r} is not a key of a LocalStore: names in {HIDDEN!r} are its own")
+
+    def _shrunk(self, key: str) -> ShortReadError:
+        return ShortReadError(f"{key!r} in {self!r} became shorter while it was read")
 
     def _conflict(self, key: str) -> ConflictError:
         return ConflictError(f"{key!r} in {self!r} has changed since it was read")

@@ -115,6 +115,11 @@ class LRUStoreCache(BlockingStore):
         self._check_writable()
         self._changing(None, lambda: self.store.delete_prefix(prefix))
 
+    def delete_many(self, keys: Sequence[str], first: int = 0) -> None:
+        """Remove these keys."""
+        self._check_writable()
+        self._changing(None, lambda: self.store.delete_many(keys, first))
+
     def _changing(self, key: str | None, change: Callable[[], T]) -> T:
         try:
             return change()

@@ -86,7 +86,7 @@ def _open_by_obstore(url: str, options: Mapping[str, Any]) -> Store:
     from azarr.stores.obstore import ObstoreStore
 
     conditional, rest = _split_conditional(options)
-    if isinstance(spell(url.partition("://")[0].lower(), rest), str):
+    if isinstance(spell(url, rest), str):
         return _open_by_fsspec(url, options)
     return ObstoreStore(url, rest, conditional=conditional)
 

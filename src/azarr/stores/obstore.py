@@ -16,7 +16,7 @@ from azarr.errors import StoreError, UsageError
 from azarr.stores import _options
 from azarr.stores._obstore_requests import ObstoreRequests, new_client
 from azarr.stores._remote import RemoteStore, Requests
-from azarr.stores._remote_failures import place_of
+from azarr.stores._remote_failures import failure_of_text, place_of
 
 # The process whose fork would copy a tokio runtime without its threads: what is asked of the copy
 # is never answered (https://github.com/tokio-rs/tokio/issues/4301).
@@ -84,17 +84,15 @@ class ObstoreStore(RemoteStore):
         self._live: tuple[int, Requests] | None = None
 
     def _init_url(self, url: str) -> None:
-        scheme = url.partition("://")[0].lower()
+        scheme = _options.scheme_of(url)
         if scheme not in _options.RULES:
             raise UsageError(f"{place_of(url)!r}: obstore serves {', '.join(_options.RULES)}")
-        spelled = _options.spell(scheme, self._options)
+        spelled = _options.spell(url, self._options)
         if isinstance(spelled, str):
             raise UsageError(f"obstore has nothing for the option {spelled!r} of {place_of(url)!r}")
         self.url = url
-        self.origin = place_of(url, _options.endpoint_of(self._options))
-        self._scheme = {"s3a": "s3", "gcs": "gs", "abfs": "az", "abfss": "az", "https": "http"}.get(
-            scheme, scheme
-        )
+        self.origin = _options.origin_of(url, self._options)
+        self._scheme = "http" if scheme == "https" else scheme
 
     def _init_client(self, client: Any) -> None:
         if self._options:
@@ -108,12 +106,14 @@ class ObstoreStore(RemoteStore):
             self.origin = self.url
             return
         config: dict[str, Any] = dict(getattr(client, "config", None) or {})
+        endpoint = config.get("endpoint") or config.get("base_url")
         where = config.get("bucket") or config.get("container_name") or ""
         root = f"{where}/{getattr(client, 'prefix', None) or ''}".strip("/")
         self.url = getattr(client, "url", None) or f"{self._scheme}://{root}"
         if self._scheme == "file":
             self.url = f"file:///{root}"
-        self.origin = place_of(self.url, config.get("endpoint"))
+        said = {"account_name": config.get("account_name"), "endpoint_url": endpoint}
+        self.origin = _options.origin_of(self.url, said)
 
     def _requests(self) -> Requests:
         live = self._live
@@ -129,8 +129,15 @@ class ObstoreStore(RemoteStore):
             return self._after_fork()
         if self._given is not None:
             return ObstoreRequests(self._given, self._scheme)
-        spelled = cast(_options.Spelled, _options.spell(_scheme_of(self.url), self._options))
-        return ObstoreRequests(new_client(self._scheme, self.url, spelled), self._scheme)
+        spelled = cast(_options.Spelled, _options.spell(self.url, self._options))
+        from obstore.exceptions import BaseError
+
+        try:
+            client = new_client(self._scheme, self.url, spelled)
+        except BaseError as error:
+            reason = failure_of_text(str(error), transient=False).reason
+            raise UsageError(f"there is no client for {self!r}: {reason}") from None
+        return ObstoreRequests(client, self._scheme)
 
     def _after_fork(self) -> Requests:
         if self._given is not None or self._scheme not in ("s3", "http"):
@@ -148,7 +155,3 @@ class ObstoreStore(RemoteStore):
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_live": None}
-
-
-def _scheme_of(url: str) -> str:
-    return url.partition("://")[0].lower()

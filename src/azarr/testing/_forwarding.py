@@ -7,6 +7,7 @@ an asynchronous shape over a store of either shape.
 from __future__ import annotations
 
 import inspect
+import posixpath
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any, Generic, Self, TypeAlias, TypeVar
 
@@ -28,6 +29,11 @@ def nbytes_of(value: Any) -> int:
     if isinstance(value, list | tuple):
         return sum(map(nbytes_of, value))
     return getattr(value, "nbytes", 0)
+
+
+def common_prefix(keys: Sequence[str]) -> str:
+    """What all these keys begin with, in whole segments."""
+    return posixpath.commonpath(keys) if keys else ""
 
 
 class _Wrapping(Store, Generic[S]):
@@ -103,6 +109,9 @@ class ForwardingStore(_Wrapping[BlockingStore], BlockingStore):
     def delete_prefix(self, prefix: str) -> None:
         self._request("delete_prefix", prefix, 0, self.store.delete_prefix, prefix)
 
+    def delete_many(self, keys: Sequence[str], first: int = 0) -> None:
+        self._request("delete_many", common_prefix(keys), 0, self.store.delete_many, keys, first)
+
     def list(self, prefix: str = "") -> Iterator[str]:
         return iter(self._request("list", prefix, 0, lambda: list(self.store.list(prefix))))
 
@@ -174,6 +183,10 @@ class AsyncForwardingStore(_Wrapping[BlockingStore | AsyncStore], AsyncStore):
 
     async def delete_prefix(self, prefix: str) -> None:
         await self._request("delete_prefix", prefix, 0, self.store.delete_prefix, prefix)
+
+    async def delete_many(self, keys: Sequence[str], first: int = 0) -> None:
+        call = self.store.delete_many
+        await self._request("delete_many", common_prefix(keys), 0, call, keys, first)
 
     async def list(self, prefix: str = "") -> AsyncIterator[str]:
         for key in await self._request("list", prefix, 0, self._listed, prefix):

@@ -212,6 +212,15 @@ class StoreRules:
         await fill(store, "a/x")
         assert await keys_of(store) == ["a/x"]
 
+    async def test_deleting_many_keys_removes_them_and_no_others(self, store: Any) -> None:
+        await fill(store, "a/x", "a/b/y", "a/b/z", "d", "e")
+        await store.delete_many(["a/b/y", "a/missing", "d", "a/x"], 2)
+        assert await keys_of(store) == ["a/b/z", "e"]
+        await store.delete_many([])
+        await store.delete_many(["missing"])
+        await store.delete_many(["a/b/z"], 1)
+        assert await keys_of(store) == ["e"]
+
     async def test_a_read_only_store_reads_and_refuses_every_write(self, store: Any) -> None:
         await fill(store, "a/x")
         reader = store.with_read_only()
@@ -224,6 +233,7 @@ class StoreRules:
             lambda: reader.delete("a/x"),
             lambda: reader.delete("a/missing"),
             lambda: reader.delete_prefix("a"),
+            lambda: reader.delete_many(["a/x"]),
         ]
         if store.conditional:
             writes.append(lambda: reader.set_if("a/y", b"new", None))

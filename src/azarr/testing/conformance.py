@@ -33,6 +33,7 @@ from typing import Any, TypeVar, cast
 import anyio
 import pytest
 
+from azarr.errors import UsageError
 from azarr.storage import AsyncStore, BlockingStore, MemoryStore
 from azarr.testing._rules import (
     Awaited,
@@ -122,6 +123,36 @@ class BlockingStoreConformance(StoreRules, GenerationRules):
         assert blocking_store == blocking_store.with_read_only()
         assert blocking_store != MemoryStore()
         assert len({blocking_store, blocking_store.with_read_only()}) == 1
+
+    def test_a_value_is_put_into_memory_as_far_as_it_fits(
+        self, blocking_store: BlockingStore
+    ) -> None:
+        blocking_store.set("a", b"value")
+        for given, expected in ((b"-" * 7, b"value--"), (b"-" * 5, b"value"), (b"-", b"v")):
+            memory = bytearray(given)
+            assert blocking_store.get_into("a", memoryview(memory)) == 5
+            assert memory == expected
+        assert blocking_store.get_into("a/missing", memoryview(bytearray(1))) is None
+
+    def test_several_values_are_put_and_deleted_in_order(
+        self, blocking_store: BlockingStore
+    ) -> None:
+        store = blocking_store
+        store.set("x/gone", b"old")
+        store.set_many((f"x/{n}", b"%d" % n) for n in range(3))
+        store.set_many([("x/gone", None), ("y/none", None), ("x/0", b"a"), ("x/0", b"b")])
+        assert dict(store) == {"x/0": b"b", "x/1": b"1", "x/2": b"2"}
+
+    def test_what_was_put_before_a_failure_stays(self, blocking_store: BlockingStore) -> None:
+        def values() -> Iterator[tuple[str, bytes]]:
+            yield "a", b"1"
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            blocking_store.set_many(values())
+        with pytest.raises(UsageError):
+            blocking_store.set_many([("b", b"2"), ("../c", b"3")])
+        assert dict(blocking_store) == {"a": b"1", "b": b"2"}
 
     def test_threads_see_whole_values_only(self, blocking_store: BlockingStore) -> None:
         values = [b"a" * 20_000, b"b" * 30_000]
