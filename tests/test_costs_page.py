@@ -128,7 +128,8 @@ def writing_an_inner_chunk(store: Any) -> Operation:
 
 @row("append a row of 10 chunks")
 def appending(store: Any) -> Operation:
-    array = new_array(store)
+    new_array(store)
+    array = azarr.open_array(store)
     return lambda: array.append(np.ones((10, 100), "u1"))
 
 

@@ -33,6 +33,8 @@ class RetryPolicy:
         attempts: how often a request is sent at most; 1: never again.
         base_seconds: the cap of the first waiting time.
         cap_seconds: the largest cap, and the longest that a store's own wish to wait is honoured.
+        quick_seconds: the cap before these: of the first two times that a request fails in a way
+            that says nothing about load (a reset, a 500), while few requests of the store fail.
         budget: retries per request that may be spent in the long run, so that a store that is down
             is not flooded; bursts of 100 are always allowed.
         hedge: send a second request for the same value when the answer takes longer than 95 % of
@@ -42,6 +44,7 @@ class RetryPolicy:
     attempts: int = 6
     base_seconds: float = 0.05
     cap_seconds: float = 20.0
+    quick_seconds: float = 0.005
     budget: float = 0.2
     hedge: bool = False
 
@@ -69,11 +72,14 @@ class Config:
         cache_max_age: seconds for which what is kept is taken as it is; then, or at once where it
             is 0, the store is asked whether it has changed. None: forever.
         retry: what happens to a request that fails but may succeed later.
-        threads: the most threads that one operation decodes or encodes with; None: one per core.
+        threads: the most threads that one operation works with; None: one per core. Decoding and
+            encoding never take more than one per core; reading or writing small files that each
+            take more than 60 us of the file system does, where so many are asked for.
         threaded_chunk_bytes: chunks of at least this many decoded bytes are worth a thread.
             Decoding 64 KiB takes about the 50 us below which two threads only fight for the
-        interpreter lock. inline_seconds: an awaited operation on an in-memory store that should
-            take no longer than this runs on the event loop itself; a longer one in a worker thread.
+            interpreter lock.
+        inline_seconds: an awaited operation on an in-memory store that should take no longer than
+            this runs on the event loop itself; a longer one in a worker thread.
         coalesce_gap: two byte ranges of a shard are read as one if at most this many bytes lie
             between them; None: 16 KiB on local disk (a `pread` costs 3 us, in which 16 KiB are
             copied), 1 MiB over a network (10 ms at 100 MB/s, a request costs more).

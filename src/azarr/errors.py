@@ -129,9 +129,15 @@ class ShortReadError(StoreError):
 
 
 class ConflictError(StoreError):
-    """A conditional write found another generation than the one that was read."""
+    """A conditional write found another generation than the one that was read.
+
+    Attributes:
+        answer_lost: it had been sent before, without an answer. So it may have been done, and the
+            other generation be of somebody who has changed the value after it.
+    """
 
     kind = "conflict"
+    answer_lost: bool = False
 
 
 class ReadOnlyError(AzarrError, PermissionError):

@@ -265,3 +265,37 @@ def test_a_cancelled_writer_gives_its_chunk_to_the_next_one(backend: str) -> Non
     rows = array.blocking[:]
     np.testing.assert_array_equal(rows[1::2], expected_rows()[1::2])
     assert {*np.unique(rows[::2])} <= {0, *range(1, WRITERS + 1)}
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        {"chunks": (4, 2)},
+        {"chunks": (4, 2), "zarr_format": 2},
+        {"chunks": (2, 2), "shards": (8, 2)},
+        {"chunks": [[4, 4], [2]]},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("value", [5, 0])
+def test_who_does_not_know_that_the_array_is_longer_now_keeps_the_new_rows(
+    make_store: Any, layout: dict[str, Any], value: int
+) -> None:
+    store = make_store()
+    array = azarr.create_array(store, shape=(3, 2), dtype="i4", **layout)
+    array[...] = 1
+    azarr.open_array(store).append([[9, 9], [9, 9]])
+    array[...] = value
+    found = azarr.open_array(store)[...]
+    np.testing.assert_array_equal(found, [[value] * 2] * 3 + [[9, 9]] * 2)
+
+
+def test_a_chunk_that_reaches_out_of_the_array_costs_one_request_the_first_time() -> None:
+    store = CountingStore(MemoryStore())
+    array = azarr.create_array(store, shape=7, chunks=4, dtype="i4")
+    store.log.clear()
+    array[...] = 1
+    assert store.log.counts == {"set": 1, "set_if": 1}
+    store.log.clear()
+    array[...] = 2
+    assert store.log.counts == {"set": 1, "set_if": 2, "get_with_generation": 1}

@@ -7,8 +7,11 @@ import os
 import select
 import signal
 import threading
+import time
 import traceback
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -17,7 +20,7 @@ import pytest
 
 import azarr
 import azarr.aio
-from azarr.storage import MemoryStore
+from azarr.storage import LocalStore, MemoryStore
 from azarr.testing import LatencyStore
 
 
@@ -239,3 +242,45 @@ def test_forking_again_and_again_with_the_background_loop_alive_never_hangs() ->
     for _ in range(3):
         array[:]
         in_fork(child)
+
+
+class SlowLocalStore(LocalStore):
+    """A file system that takes a while for each file, as a network's does; notes who waited."""
+
+    def __init__(self, root: Path, seconds: float) -> None:
+        super().__init__(root)
+        self.seconds = seconds
+        self.threads: set[int] = set()
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self._wait()
+        return super().get(key, default)
+
+    def set_many(self, values: Any) -> None:
+        super().set_many(self._waiting(values))
+
+    def _waiting(self, values: Any) -> Iterator[Any]:
+        for pair in values:
+            self._wait()
+            yield pair
+
+    def _wait(self) -> None:
+        self.threads.add(threading.get_ident())
+        if self.seconds:
+            time.sleep(self.seconds)
+
+
+@pytest.mark.parametrize(("seconds", "worth", "threads"), [(0.0005, 60e-6, 2), (0.0, 10.0, 1)])
+def test_small_chunks_are_worth_threads_where_the_file_system_is_slow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, worth: float, threads: int
+) -> None:
+    monkeypatch.setattr("azarr.engine._blocking.WORTH_A_THREAD", worth)
+    store = SlowLocalStore(tmp_path, seconds)
+    values = np.arange(1000, dtype="u2").reshape(100, 10)
+    with azarr.config.using(threads=2):
+        array = azarr.create_array(store, shape=(100, 10), chunks=(1, 2), dtype="u2")
+        store.threads.clear()
+        array[...] = values
+        writers, store.threads = store.threads, set()
+        np.testing.assert_array_equal(array[...], values)
+    assert (len(writers), len(store.threads)) == (threads, threads)

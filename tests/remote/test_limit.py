@@ -10,7 +10,7 @@ from random import Random
 import pytest
 
 from azarr.config import RetryPolicy
-from azarr.engine._limit import LEAST, START, AdaptiveLimit, Budget, Latencies
+from azarr.engine._limit import LEAST, START, AdaptiveLimit, Budget
 
 SERVICE = 0.05
 
@@ -238,16 +238,3 @@ def test_waiting_times_have_full_jitter_under_a_cap() -> None:
     assert policy.delay(3, 0.0) == 0
     assert policy.delay(3, 0.5) == pytest.approx(0.2)
     assert (policy.delay(1, 0.5, 1.5), policy.delay(1, 0.5, 60.0)) == (1.5, 2)
-
-
-def test_the_95th_percentile_is_that_of_the_last_answers() -> None:
-    latencies = Latencies(kept=100)
-    for _ in range(31):
-        latencies.add(1.0)
-    assert latencies.p95 == float("inf")
-    for n in range(1000):
-        latencies.add(0.01 if n % 10 else 0.5)
-    assert latencies.p95 == 0.5
-    for n in range(1000):
-        latencies.add(0.01 if n % 100 else 0.5)
-    assert latencies.p95 == 0.01

@@ -19,7 +19,7 @@ from azarr.engine._anyio import AnyioRuntime
 from azarr.engine._observers import Request
 from azarr.errors import ConflictError, StoreError
 from azarr.storage import MemoryStore
-from azarr.stores import AsyncStore
+from azarr.stores import AsyncStore, FsspecStore
 from azarr.testing import AsyncFaultStore, BlockingLatencyStore, FaultStore, LatencyStore
 from benchmarks.s3_server import Conditions, S3Server
 
@@ -46,7 +46,7 @@ FAULTS = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_what_may_pass_is_sent_again_until_it_succeeds(
-    array: Any, server: S3Server, fault: str
+    array: Any, kind: Any, server: S3Server, fault: str
 ) -> None:
     server.conditions = FAULTS[fault]
     array[:] = VALUES[::-1]
@@ -54,7 +54,10 @@ def test_what_may_pass_is_sent_again_until_it_succeeds(
     array[150:160] = 7
     assert (array[140:170] == 7).sum() == 10
     found = statistics(array.store)
-    assert found["retries"] == found["failures"] > 0
+    assert found["retries"] == found["failures"]
+    # aiohttp sends again by itself what a kept connection lost, once: one of ten is lost twice.
+    unseen = kind is FsspecStore and fault in ("a reset", "a lost answer")
+    assert found["failures"] > 0 or unseen
     assert (found["throttled"] > 0) == (fault in ("503", "429", "SlowDown"))
     assert found["in_flight"] == 0
 
@@ -396,7 +399,7 @@ def test_nothing_is_left_running_after_cancelling_while_waiting_to_retry(
     array: Any, server: S3Server, stop: str, backend: str
 ) -> None:
     server.conditions = Conditions(error_rate=1)
-    slow = array.store.with_retry(RetryPolicy(base_seconds=60, attempts=3))
+    slow = array.store.with_retry(RetryPolicy(base_seconds=60))
 
     async def main() -> None:
         with anyio.move_on_after(0.3 if stop == "timeout" else 30) as scope:

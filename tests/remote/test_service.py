@@ -69,6 +69,17 @@ def test_it_serves_regions_as_bytes_and_as_json(client: Any) -> None:
     assert answer.json() == {"shape": [1, 2], "values": [[62, 63]]}
 
 
+def test_full_collections_are_rare_while_it_runs(client: Any) -> None:
+    """They were the only steps of its event loop that took more than 10 ms."""
+    import gc
+
+    assert gc.get_threshold()[2] >= 100
+    assert gc.get_freeze_count() > 0
+    client.__exit__()
+    assert gc.get_threshold()[2] < 100
+    client.__enter__()
+
+
 @pytest.mark.parametrize("query", ["0=5:2", "0=0:21", "1=-1:3", "0=a:b"])
 def test_it_refuses_what_is_no_region(client: Any, store: LatencyStore, query: str) -> None:
     store.log.clear()

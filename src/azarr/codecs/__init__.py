@@ -51,7 +51,15 @@ from azarr.codecs._shard_layout import (
 )
 from azarr.codecs._sharding import sharding_spec as sharding_spec
 from azarr.codecs._specs import numcodec_of, spec_of, with_byte_order as with_byte_order
-from azarr.codecs._stage import Chunk, Codec, Memory, Size, Stage, as_bytes
+from azarr.codecs._stage import (
+    Chunk,
+    Codec,
+    Memory,
+    Size,
+    Stage,
+    as_bytes,
+    exportable as exportable,
+)
 
 _BUILT_IN = {
     "bytes": _layout.BYTES,

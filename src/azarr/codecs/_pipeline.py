@@ -62,6 +62,9 @@ class Pipeline:
     Attributes:
         parts: what it was compiled from.
         nbytes: bytes of one decoded chunk in memory; of the references, for Python objects.
+        layout: "C" or "F" where all that `encode` does to the elements is to lay them out so, which
+            an array that it is given may be already; None where it does more.
+        plain: whether the stored bytes are the memory of the chunk in that layout.
         decodes_into: whether `decode` writes into the array it is given.
         decode: `decode(data, into=None)` returns the chunk, of shape `chunk_shape` and dtype
             `data_type.dtype`, in any memory layout. `into` is a writable contiguous array of that
@@ -89,7 +92,18 @@ class Pipeline:
         b'\\x00\\x01\\x00\\x02\\x00\\x03\\x00\\x04'
     """
 
-    __slots__ = ("parts", "nbytes", "decodes_into", "decode", "encode", "detail", "stored", "clips")
+    __slots__ = (
+        "parts",
+        "nbytes",
+        "layout",
+        "plain",
+        "decodes_into",
+        "decode",
+        "encode",
+        "detail",
+        "stored",
+        "clips",
+    )
 
     decode: Decode
     encode: Encode
@@ -104,12 +118,10 @@ class Pipeline:
         last = (tail[-1] if tail else serializer).after
         assert isinstance(last, Memory)  # what ends a chain of codecs makes bytes
         self.stored: Size = last.size
+        self.layout: Order | None = parts.order if serializer.is_view and not filters else None
+        self.plain = self.layout is not None and not tail
         self.decodes_into = bool(
-            not filters
-            and serializer.is_view
-            and tail
-            and tail[0].decode_into is not None
-            and self.nbytes >= _INTO_BYTES
+            self.layout and tail and tail[0].decode_into is not None and self.nbytes >= _INTO_BYTES
         )
         arrays = [*filters, serializer]
         self.decode = _decoder(arrays, tail, into=self.decodes_into)

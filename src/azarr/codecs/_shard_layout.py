@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import chain, product
 from math import prod
 from typing import TypeAlias, overload
 
@@ -187,19 +187,30 @@ class ShardLayout:
 
         The inner chunks lie in C order without gaps, so that neighbours are read together.
         """
-        entries = np.full((len(chunks), 2), EMPTY, np.uint64)
-        position = 0 if self.index_at_end else self.index_nbytes
-        parts: list[Buffer] = []
-        for number, chunk in enumerate(chunks):
-            if chunk is not None:
-                nbytes = memoryview(chunk).nbytes
-                entries[number] = position, nbytes
-                position += nbytes
-                parts.append(chunk)
+        parts = [chunk for chunk in chunks if chunk is not None]
         if not parts:
             return None
+        nbytes = np.fromiter(map(_nbytes, parts), np.uint64, len(parts))
+        stored = [chunk is not None for chunk in chunks]
+        entries = np.full((len(chunks), 2), EMPTY, np.uint64)
+        start = np.uint64(0 if self.index_at_end else self.index_nbytes)
+        entries[stored, 0] = np.cumsum(nbytes) - nbytes + start
+        entries[stored, 1] = nbytes
         index = bytes(self.index.encode(entries.reshape(*self.counts, 2)))
         return b"".join([*parts, index] if self.index_at_end else [index, *parts])
+
+    def blocks(self, shard: NDArray) -> Iterator[NDArray]:
+        """The inner chunks of a shard's array in C order, each contiguous.
+
+        One copy for each row of them along the first dimension.
+        """
+        inner, counts = self.inner.chunk_shape, self.counts
+        ndim = len(inner)
+        split = (inner[0], *chain(*zip(counts[1:], inner[1:], strict=True)))
+        axes = (*range(1, 2 * ndim - 1, 2), *range(0, 2 * ndim - 1, 2))
+        for start in range(0, self.shape[0], inner[0]):
+            row = shard[start : start + inner[0]].reshape(split).transpose(axes)
+            yield from np.ascontiguousarray(row).reshape(-1, *inner)
 
     def slices(self) -> Iterator[tuple[slice, ...]]:
         """Where each inner chunk lies in the shard's array, in C order."""
@@ -225,6 +236,10 @@ class ShardLayout:
             sum(index * stride for index, stride in zip(row, strides, strict=True))
             for row in zip(*indices, strict=True)
         )
+
+
+def _nbytes(data: Buffer) -> int:
+    return len(data) if type(data) is bytes else memoryview(data).nbytes
 
 
 def coalesce(ranges: Iterable[Entry], gap: int, most: int) -> list[tuple[int, int]]:

@@ -7,19 +7,14 @@ trio by the anyio runtime. What may be global in a process (permits, pool, loop)
 
 from azarr.engine._append import append
 from azarr.engine._blocking import BlockingRuntime, drive
-from azarr.engine._consolidation import consolidate, descendants, open_consolidated
+from azarr.engine._consolidation import consolidate, open_consolidated
+from azarr.engine._create import create_node
+from azarr.engine._deletion import delete_node
 from azarr.engine._explain import explain
-from azarr.engine._hierarchy import (
-    Metadata,
-    create_node,
-    delete_node,
-    members,
-    open_node,
-    open_nodes,
-    update_node,
-)
+from azarr.engine._hierarchy import Metadata, members, open_node, open_nodes
 from azarr.engine._inventory import at_chunks, bytes_of, count_stored, digest, stored_bytes
 from azarr.engine._migration import migrate_v1, migrate_v2
+from azarr.engine._node_documents import update_node
 from azarr.engine._observers import LoggingObserver, Observer, Request
 from azarr.engine._process import observing, stats
 from azarr.engine._read import decoded_bytes, reading
@@ -66,7 +61,6 @@ __all__ = [
     "create_nodes",
     "decoded_bytes",
     "delete_node",
-    "descendants",
     "digest",
     "drive",
     "explain",

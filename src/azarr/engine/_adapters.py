@@ -61,6 +61,9 @@ class ThreadedStore(AsyncStore):
     async def delete_prefix(self, prefix: str) -> None:
         await self._hop(self.blocking.delete_prefix, prefix)
 
+    async def delete_many(self, keys: Sequence[str], first: int = 0) -> None:
+        await self._hop(self.blocking.delete_many, keys, first)
+
     async def list(self, prefix: str = "") -> AsyncIterator[str]:
         for key in await self._hop(lambda: [*self.blocking.list(prefix)]):
             yield key

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -23,7 +23,7 @@ from azarr.engine._process import process
 from azarr.engine._read_cached import cached_document
 from azarr.engine._requests import Requests
 from azarr.engine._runtime import SCAN_KEYS, Children, Keys, Ranges, Work
-from azarr.stores import AsyncStore, Store
+from azarr.stores import AsyncStore, Store, copy_into
 from azarr.typing import Buffer, ByteRange, Generation
 
 T = TypeVar("T")
@@ -56,6 +56,9 @@ class AnyioRuntime:
     async def get(self, key: str) -> Buffer | None:
         return await self._requests.send("get", key, partial(self.store.get, key))
 
+    async def get_into(self, key: str, memory: memoryview) -> int | None:
+        return copy_into(memory, await self.get(key))
+
     async def get_ranges_with_generation(
         self, key: str, ranges: Sequence[ByteRange], generation: Generation | None = None
     ) -> Ranges | None:
@@ -66,16 +69,28 @@ class AnyioRuntime:
         call = partial(self.store.get_with_generation, key)
         return await self._requests.send("get_with_generation", key, call)
 
-    async def get_document(self, key: str) -> Buffer | None:
+    async def get_document(self, key: str, opened: bool = False) -> Buffer | None:
         settings = config.get()
         if settings.cache_bytes and settings.cache_max_age != 0 and self._documents_kept:
             return await cached_document(self, key)
-        return await self.get(key)
+        store = self.store
+        # One that knows documents beforehand has no generations of them.
+        if not opened or store.read_only or not store.conditional or store.uncached is not store:
+            return await self.get(key)
+        value, generation = await self.get_with_generation(key)
+        if value is not None:
+            document = bytes(value), generation, False
+            process().documents.put((store.origin, key), document, len(document[0]))
+        return value
 
     async def set(self, key: str, value: Buffer) -> None:
         call = partial(self.store.set, key, value)
         with self._changing(key):
             await self._requests.send("set", key, call, memoryview(value).nbytes)
+
+    async def set_many(self, values: Iterable[tuple[str, Buffer | None]]) -> None:
+        for key, value in values:
+            await (self.delete(key) if value is None else self.set(key, value))
 
     async def set_if(self, key: str, value: Buffer, generation: Generation | None) -> Generation:
         with self._changing(key):
@@ -91,10 +106,17 @@ class AnyioRuntime:
 
     async def delete_prefix(self, prefix: str) -> None:
         call = partial(self.store.delete_prefix, prefix)
+        await self._delete("delete_prefix", prefix, call)
+
+    async def delete_many(self, prefix: str, keys: Keys, first: int) -> None:
+        call = partial(self.store.delete_many, keys, first)
+        await self._delete("delete_many", prefix, call)
+
+    async def _delete(self, kind: str, prefix: str, call: Callable[[], Awaitable[None]]) -> None:
         cache, origin = process().cache, self.store.origin
         cache.forget_under(origin, prefix)
         try:
-            await self._requests.send("delete_prefix", prefix, call)
+            await self._requests.send(kind, prefix, call)
         finally:
             cache.forget_under(origin, prefix)
 
@@ -149,20 +171,25 @@ class AnyioRuntime:
         if workers <= 1:
             await work(steps)
             return
-        errors: list[Exception] = []
+        await self._requests.hedging(partial(_shared, work, steps, workers))
 
-        async def worker() -> None:
-            try:
-                await work(steps)
-            except Exception as error:
-                errors.append(error)
-                group.cancel_scope.cancel()
 
-        async with anyio.create_task_group() as group:
-            for _ in range(workers):
-                group.start_soon(worker)
-        if errors:
-            raise errors[0]
+async def _shared(work: Work, steps: Iterator[Any], workers: int) -> None:
+    """Work that several tasks do together. The first error stops the others."""
+    errors: list[Exception] = []
+
+    async def worker() -> None:
+        try:
+            await work(steps)
+        except Exception as error:
+            errors.append(error)
+            group.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as group:
+        for _ in range(workers):
+            group.start_soon(worker)
+    if errors:
+        raise errors[0]
 
 
 def workers_worth(count: int, nbytes: int) -> int:

@@ -6,22 +6,16 @@ nothing else in the engine knows of it. A change through such a store first dele
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from azarr.engine._blocking import BlockingRuntime, drive
 from azarr.engine._failure import located_node
-from azarr.engine._hierarchy import (
-    DOCUMENT_BYTES,
-    Metadata,
-    get_many,
-    members,
-    open_node,
-    update_node,
-)
+from azarr.engine._hierarchy import Metadata, get_many, open_node
+from azarr.engine._node_documents import update_node
 from azarr.engine._runtime import Runtime
+from azarr.engine._tree import walk
 from azarr.errors import ConflictError, GroupNotFoundError, NotFoundError, UsageError
 from azarr.model import (
     METADATA_KEY,
@@ -66,7 +60,7 @@ async def open_consolidated(
     names = document_keys(zarr_format)
     if key is not None and zarr_format in (None, 2):
         names = (*names, key)
-    found = await get_many(runtime, [prefix + name for name in names])
+    found = await get_many(runtime, [prefix + name for name in names], opened=True)
     texts = {name: found[prefix + name] for name in names}
     metadata = parse_node(texts, path)
     documents = None
@@ -149,8 +143,8 @@ async def consolidate(
 ) -> None:
     """Write the consolidated metadata of a group.
 
-    Requests: three round trips, and two for each further level of the hierarchy. Nodes that others
-    create or change at the same time may be missed.
+    Round trips: one, those of listing the hierarchy (`walk`), and two, or in Zarr v2 one. Nodes
+    that others create or change at the same time may be missed.
 
     Raises:
         GroupNotFoundError: there is no group.
@@ -162,7 +156,7 @@ async def consolidate(
         raise GroupNotFoundError(f"no group at {'/' + path!r} in {runtime.store!r}")
     if root.zarr_format not in (2, 3):
         raise UsageError(f"format {root.zarr_format!r} has no consolidated metadata")
-    nodes = await descendants(runtime, path, root.zarr_format)
+    nodes = await walk(runtime, path, root.zarr_format, None)
     if root.zarr_format == 2:
         await runtime.set(f"{path}/{key}".lstrip("/"), consolidated_document(root, nodes))
         return
@@ -172,33 +166,3 @@ async def consolidate(
         return with_consolidated(now, nodes)
 
     await update_node(runtime, path, root, change)
-
-
-async def descendants(
-    runtime: Runtime, path: str, zarr_format: ZarrFormat | None = None
-) -> dict[str, Metadata]:
-    """All nodes under a group, by path relative to it. Two round trips for each level."""
-    found: dict[str, Metadata] = {}
-    level = [""]
-    while level:
-        nodes = await _level(runtime, path, level, zarr_format)
-        found |= nodes
-        level = [name for name, node in nodes.items() if isinstance(node, GroupMetadata)]
-    return found
-
-
-async def _level(
-    runtime: Runtime, path: str, groups: Sequence[str], zarr_format: ZarrFormat | None
-) -> dict[str, Metadata]:
-    """The nodes directly under several groups, by path relative to `path`. Two round trips."""
-    found: dict[str, Metadata] = {}
-
-    async def work(groups: Iterator[str]) -> None:
-        for group in groups:
-            below = await members(runtime, f"{path}/{group}".strip("/"), zarr_format)
-            for name, node in below.items():
-                if zarr_format is None or node.zarr_format == zarr_format:
-                    found[f"{group}/{name}".lstrip("/")] = node
-
-    await runtime.for_each(work, iter(groups), len(groups), DOCUMENT_BYTES)
-    return found

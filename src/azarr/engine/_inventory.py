@@ -12,7 +12,7 @@ from azarr.engine._runtime import Runtime
 from azarr.engine._state import ArrayState, NodeState
 from azarr.model import attribute_documents, node_documents
 from azarr.plan import is_outside
-from azarr.typing import ChunkCoords
+from azarr.typing import Buffer, ChunkCoords
 
 DIGEST_BYTES = 64 * 1024 * 1024
 """Decoded bytes of the chunks that a digest holds at a time; they are hashed in order."""
@@ -96,11 +96,22 @@ async def digest(runtime: Runtime, array: ArrayState, hashname: str) -> bytes:
     window = max(1, DIGEST_BYTES // max(array.pipeline.nbytes, 1))
     chunks = at_chunks(runtime, array)
     while batch := list(islice(keys, min(window, 4096))):
-        _feed(hashing.update, batch, await get_many(chunks, batch, array.pipeline.nbytes))
+        _feed(hashing.update, batch, await _values(chunks, batch, array.pipeline.nbytes))
     names = dict.fromkeys((*node_documents(metadata), *attribute_documents(metadata)))
     documents = [f"{array.prefix}{name}" for name in sorted(names)]
     _feed(hashing.update, documents, await get_many(runtime, documents))
     return hashing.digest()
+
+
+async def _values(runtime: Runtime, keys: list[str], nbytes: int) -> dict[str, Buffer | None]:
+    values: dict[str, Buffer | None] = {}
+
+    async def work(steps: Iterator[str]) -> None:
+        for key in steps:
+            values[key] = await runtime.get(key)
+
+    await runtime.for_each(work, iter(keys), len(keys), nbytes)
+    return values
 
 
 def _feed(update: Callable[..., None], keys: list[str], values: Mapping[str, object]) -> None:

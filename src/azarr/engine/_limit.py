@@ -135,9 +135,18 @@ class Budget:
         self._burst = burst
         self._tokens = burst
 
+    @property
+    def level(self) -> float:
+        """The share of the burst that is left."""
+        return self._tokens / self._burst
+
     def earn(self, tokens: float) -> None:
         """A request was sent, which is worth this much."""
         self._tokens = min(self._burst, self._tokens + tokens)
+
+    def empty(self) -> None:
+        """Nothing is left: the store asks for fewer requests."""
+        self._tokens = 0.0
 
     def spend(self) -> bool:
         """Whether one more retry is affordable; if so it is paid."""
@@ -145,32 +154,3 @@ class Budget:
             return False
         self._tokens -= 1
         return True
-
-
-class Latencies:
-    """The latencies of the last answers.
-
-    Attributes:
-        p95: what 95 % of them stayed under.
-        patience: how long to wait for an answer before a second request is worth its cost: 95 % do
-            not take longer, nor twice as long as usual. Where latency hardly varies, a twentieth of
-            the answers is slow by nothing that another request could mend.
-    """
-
-    def __init__(self, kept: int = 256) -> None:
-        self._kept = kept
-        self._ring: list[float] = []
-        self._next = 0
-        self.p95 = self.patience = float("inf")
-
-    def add(self, seconds: float) -> None:
-        """An answer came after so many seconds."""
-        if len(self._ring) < self._kept:
-            self._ring.append(seconds)
-        else:
-            self._ring[self._next % self._kept] = seconds
-        self._next += 1
-        if self._next % 32 == 0:
-            ordered = sorted(self._ring)
-            self.p95 = ordered[int(0.95 * (len(ordered) - 1))]
-            self.patience = max(self.p95, 2 * ordered[len(ordered) // 2])

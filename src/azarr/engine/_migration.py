@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from azarr.codecs import as_zarr_v3
-from azarr.engine._consolidation import descendants
 from azarr.engine._hierarchy import Metadata, get_many, open_node, set_many
 from azarr.engine._runtime import Runtime
+from azarr.engine._tree import descendants
 from azarr.errors import ArrayNotFoundError, MetadataError, NodeNotFoundError
 from azarr.model import METADATA_KEY, V1_DOCUMENTS, document_keys, node_documents, parse_v1
 

@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from azarr import config
-from azarr.engine._limit import AdaptiveLimit, Budget, Latencies
+from azarr.engine._limit import AdaptiveLimit, Budget
+from azarr.engine._stragglers import Latencies
 
 HEDGES_PER_REQUEST = 0.05
 """The extra load that hedging may cause."""

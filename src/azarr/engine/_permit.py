@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import anyio
-import anyio.lowlevel
 
+from azarr.engine._background import setter
 from azarr.engine._permits import Waiter
 from azarr.engine._process import process
 
@@ -49,18 +48,3 @@ class Permit:
 
     async def __aexit__(self, *exc: object) -> None:
         process().permits.release(self._name, self._amount)
-
-
-def setter(event: anyio.Event) -> Callable[[], object]:
-    """Sets an event from any thread: the loops of asyncio and trio each have one safe way in.
-
-    From the same asyncio loop it is set directly: the safe way costs a system call.
-    """
-    token: Any = anyio.lowlevel.current_token()
-    loop: Any = getattr(token, "native_token", token)  # itself the native one before anyio 4.11
-    enter = getattr(loop, "call_soon_threadsafe", None)
-    if enter is None:
-        return lambda: loop.run_sync_soon(event.set)
-    from asyncio import _get_running_loop as running
-
-    return lambda: event.set() if running() is loop else enter(event.set)

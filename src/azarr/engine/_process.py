@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from threading import Barrier, Lock, Thread
 from typing import TYPE_CHECKING, Any
 
+from azarr.engine._background import BackgroundLoop
 from azarr.engine._cache import Cache
 from azarr.engine._lru import LruCache
 from azarr.engine._observers import Observer
@@ -22,26 +23,31 @@ from azarr.engine._permits import Permits
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
-    from anyio.from_thread import BlockingPortal
-
 
 SHARD_INDEX_BYTES = 64 * 1024 * 1024
 """Parsed shard indexes that are kept: about 400,000 inner chunks."""
 
+DOCUMENT_BYTES = 4 * 1024 * 1024
+"""Documents of arrays that are kept with their generations: some thousands."""
+
+EDGE_BYTES = 32 * 1024 * 1024
+"""Chunks at the ends of arrays that are kept with their generations, for the next append."""
+
 
 class Process:
-    """What one process has: permits, shard indexes, a thread pool, one background event loop."""
+    """What one process has: permits, what it has seen, a thread pool, one background event loop."""
 
     def __init__(self) -> None:
         self.permits = Permits()
         self.shard_indexes = LruCache(SHARD_INDEX_BYTES)
+        self.documents = LruCache(DOCUMENT_BYTES)
+        self.edges = LruCache(EDGE_BYTES)
         self.cache = Cache()
         self.origins: dict[str, Origin] = {}
         self.observers: tuple[Observer, ...] = ()
         self._mutex = Lock()
         self._pool: ThreadPoolExecutor | None = None
-        self._portal: BlockingPortal | None = None
-        self._loop: Thread | None = None
+        self._background: BackgroundLoop | None = None
 
     @property
     def cores(self) -> int:
@@ -76,39 +82,19 @@ class Process:
         starter.join()
         return pool
 
-    def portal(self) -> BlockingPortal:
-        """The background event loop that blocking calls use for stores that are only async."""
-        if self._portal is None:
+    def background(self) -> BackgroundLoop:
+        """The event loop that blocking calls use for stores that are only async."""
+        if self._background is None:
             with self._mutex:
-                if self._portal is None:
-                    self._portal = self._start_loop()
-        return self._portal
-
-    def _start_loop(self) -> BlockingPortal:
-        # Not anyio's `start_blocking_portal`: it is a generator, and when a forked child drops it,
-        # it waits for a thread that the child does not have.
-        from concurrent.futures import Future
-
-        import anyio
-        from anyio.from_thread import BlockingPortal
-
-        started: Future[BlockingPortal] = Future()
-
-        async def serve() -> None:
-            async with BlockingPortal() as portal:
-                started.set_result(portal)
-                await portal.sleep_until_stopped()
-
-        self._loop = Thread(target=anyio.run, args=(serve,), name="azarr-loop", daemon=True)
-        self._loop.start()
-        return started.result()
+                if self._background is None:
+                    self._background = BackgroundLoop()
+        return self._background
 
     def close(self) -> None:
         """Stop the event loop; pool threads are joined by `concurrent.futures` itself."""
-        if self._portal is not None and self._loop is not None:
-            self._portal.call(self._portal.stop)
-            self._loop.join()
-            self._portal = self._loop = None
+        if self._background is not None:
+            self._background.close()
+            self._background = None
 
 
 def _start_threads(pool: ThreadPoolExecutor, count: int) -> None:

@@ -8,6 +8,7 @@ from azarr.codecs import has_blosc_parts
 from azarr.engine._failure import located
 from azarr.engine._read_cached import cached_reading, is_cached
 from azarr.engine._read_partial import partial_reading
+from azarr.engine._read_plain import is_plain, plain_reading
 from azarr.engine._read_shards import shard_reading
 from azarr.engine._reading import Reading
 from azarr.engine._runtime import Runtime
@@ -36,6 +37,8 @@ def reading(
         return partial_reading(runtime, array, plan, out, fields)
     if runtime.store.latency == "remote" and is_cached(array):
         return cached_reading(runtime, array, plan, out, fields)
+    if is_plain(runtime, array, plan, fields):
+        return plain_reading(runtime, array, plan, out)
     pipeline = array.pipeline
     target = plan.target(out)
     scatter = scatterer(pipeline, array.metadata.order, plan.flat, target, fields)

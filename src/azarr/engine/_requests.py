@@ -7,6 +7,7 @@ whose answer was lost is resolved by reading back, never guessed.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from random import random
 from time import monotonic
 from typing import TypeVar
@@ -14,9 +15,9 @@ from typing import TypeVar
 import anyio
 
 from azarr import config
+from azarr.engine._hedging import Hedger
 from azarr.engine._limit import size_class
 from azarr.engine._observers import Request
-from azarr.engine._origin import HEDGES_PER_REQUEST
 from azarr.engine._permit import Permit
 from azarr.engine._process import process
 from azarr.engine._turns import take_turns
@@ -26,10 +27,14 @@ from azarr.typing import Buffer, Generation
 
 T = TypeVar("T")
 
-HEDGES_PER_VALUE = 3
-"""A hedge may be slow or fail too: of 1000 values at a tail of 2 %, one after two hedges."""
+QUICK_RETRIES = 2
+ISOLATED = 0.5
+"""While so much of the budget for retries is left, few requests fail."""
 
 READS = frozenset({"get", "get_ranges_with_generation", "get_with_generation"})
+
+_hedger: ContextVar[Hedger | None] = ContextVar("azarr_hedger", default=None)
+"""That of the operation that this task works for."""
 
 
 class Requests:
@@ -64,7 +69,7 @@ class Requests:
         await take_turns()  # a store that never suspends must not hold the loop
         request = Request(kind, self._store, key)
         hedge = self._policy.hedge and kind in READS
-        attempt = 1
+        attempt, backoffs = 1, 0
         self._origin.retries.earn(self._policy.budget)
         while True:
             try:
@@ -74,7 +79,11 @@ class Requests:
             except StoreError as error:
                 if not self._may_retry(error, attempt):
                     raise
-                delay = self._policy.delay(attempt, random(), error.retry_after)
+                if attempt <= QUICK_RETRIES and self._is_isolated(error):
+                    delay = random() * self._policy.quick_seconds
+                else:
+                    backoffs += 1
+                    delay = self._policy.delay(backoffs, random(), error.retry_after)
                 self._origin.counts.retries += 1
                 for observer in process().observers:
                     observer.retried(request, attempt, delay, error)
@@ -93,11 +102,12 @@ class Requests:
                     return now
             try:
                 return await self._store.set_if(key, value, generation)
-            except ConflictError:
+            except ConflictError as error:
                 if lost:  # perhaps with our own first request, which arrived late
                     found, now = await self._store.get_with_generation(key)
                     if found is not None and bytes(found) == bytes(value):
                         return now
+                error.answer_lost = lost
                 raise
             except StoreError as error:
                 lost = lost or error.transient
@@ -127,17 +137,22 @@ class Requests:
         more = attempt < self._policy.attempts
         return error.transient and more and self._origin.retries.spend()
 
+    def _is_isolated(self, error: StoreError) -> bool:
+        """Whether a failure says nothing about load: of a store that is down, many fail."""
+        asks = error.throttled or error.retry_after is not None
+        return not asks and self._origin.retries.level > ISOLATED
+
     async def _once(
         self,
         request: Request,
         call: Callable[[], Awaitable[T]],
         nbytes: int | None = None,
-        begun: anyio.Event | None = None,
+        begun: Callable[[], None] | None = None,
     ) -> T:
         origin, observers = self._origin, process().observers
         async with self._permit:
             if begun is not None:
-                begun.set()
+                begun()
             origin.in_flight += 1
             counts = origin.counts
             counts.requests += 1
@@ -169,7 +184,7 @@ class Requests:
             nbytes = len(value) if isinstance(value, bytes | memoryview) else 0
         origin.limit.answered(seconds, origin.in_flight, (kind, size_class(nbytes)))
         if kind in READS:
-            origin.latencies.add(seconds)
+            origin.latencies.add(seconds, origin.in_flight)
 
     def _failed(self, error: Exception, start: float) -> None:
         counts = self._origin.counts
@@ -177,43 +192,34 @@ class Requests:
         if isinstance(error, StoreError) and error.throttled:
             counts.throttled += 1
             self._origin.limit.throttled(monotonic(), start)
+            self._origin.hedges.empty()
 
     async def _hedged(self, request: Request, call: Callable[[], Awaitable[T]]) -> T:
-        """The first of some answers; further requests are sent only if those before take long."""
-        origin = self._origin
-        patience = origin.latencies.patience
-        if patience == float("inf"):
+        hedger = _hedger.get()
+        if hedger is not None and hedger.owner is self:
+            return await hedger.send(request, call)
+        if self._origin.latencies.patience == float("inf"):
             return await self._once(request, call)
-        outcomes: list[T] = []
-        failures: list[Exception] = []
-        running = 1
-        begun = anyio.Event()
+        return await self.hedging(lambda: self._hedged(request, call))
 
-        async def attempt() -> None:
-            nonlocal running
+    async def hedging(self, body: Callable[[], Awaitable[T]]) -> T:
+        """Do something whose requests may be sent twice if they take long."""
+        outer = _hedger.get()
+        if not self._policy.hedge or (outer is not None and outer.owner is self):
+            return await body()
+        outcome: list[T] = []
+        failures: list[Exception] = []
+        async with anyio.create_task_group() as group:
+            hedger = Hedger(self, self._origin, self._once, group)
+            group.start_soon(hedger.watch)
+            token = _hedger.set(hedger)
             try:
-                outcomes.append(await self._once(request, call, None, begun))
-                group.cancel_scope.cancel()
+                outcome.append(await body())
             except Exception as error:
                 failures.append(error)
-            running -= 1
-            if not running:
-                group.cancel_scope.cancel()
-
-        async with anyio.create_task_group() as group:
-            group.start_soon(attempt)
-            await begun.wait()  # its turn among the requests in flight is not the store's doing
-            origin.hedges.earn(HEDGES_PER_REQUEST)
-            for _ in range(HEDGES_PER_VALUE):
-                await anyio.sleep(patience)
-                if not origin.hedges.spend():
-                    break
-                running += 1
-                origin.counts.hedges += 1
-                for observer in process().observers:
-                    observer.hedged(request)
-                group.start_soon(attempt)
-            await anyio.sleep_forever()
-        if outcomes:
-            return outcomes[0]
-        raise failures[0]
+            finally:
+                _hedger.reset(token)
+            group.cancel_scope.cancel()
+        if failures:
+            raise failures[0]
+        return outcome[0]

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from azarr.engine._hierarchy import DOCUMENT_BYTES, Metadata, update_node
+from azarr.engine._hierarchy import DOCUMENT_BYTES, Metadata
 from azarr.engine._inventory import at_chunks, stored_chunks
+from azarr.engine._node_documents import update_node
 from azarr.engine._runtime import Runtime
 from azarr.engine._state import ArrayState
 from azarr.engine._write import write
@@ -69,7 +70,9 @@ async def _remove_outside(runtime: Runtime, array: ArrayState, shape: Shape) -> 
     if outside > DELETE_UNSEEN:
         async with aclosing(stored_chunks(runtime, array)) as batches:
             async for batch in batches:
-                await _delete(runtime, [key for key, coords in batch if is_outside(coords, kept)])
+                # What lies beyond the old shape may be of an append that is under way.
+                inside = [each for each in batch if not is_outside(each[1], counts)]
+                await _delete(runtime, [key for key, coords in inside if is_outside(coords, kept)])
     elif outside:
         keys = array.metadata.chunk_key_encoding.keys
         for block in outside_blocks(counts, kept):

@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from azarr import config
 from azarr.engine._adapters import async_store
+from azarr.engine._background import BackgroundCall
 from azarr.engine._blocking import BlockingRuntime, Stopped, drive
 from azarr.engine._process import process
 from azarr.engine._runtime import Runtime
@@ -79,7 +80,7 @@ def run(operation: Operation[T]) -> T:
     store = operation.store
     both = operation.beside is not None
     if (store.is_async or store.latency == "remote" or both) and operation.awaits:
-        return start_on_portal(operation).result()
+        return start_operation(operation).result()
     return drive(operation.body(BlockingRuntime(store)))  # type: ignore[arg-type]
 
 
@@ -90,7 +91,7 @@ async def run_async(operation: Operation[T]) -> T:
         from azarr.engine._anyio import AnyioRuntime
 
         if _is_elsewhere(operation):
-            return await start_on_portal(operation).wait()
+            return await start_operation(operation).wait()
         return await operation.body(AnyioRuntime(async_store(store)))
     assert isinstance(store, BlockingStore)
     if operation.latency == "memory" and operation.seconds <= config.get().inline_seconds:
@@ -151,60 +152,14 @@ async def _run_in_thread(operation: Operation[T], store: BlockingStore) -> T:
     return result
 
 
-class PortalCall(Generic[T]):
-    """A coroutine under way on the background event loop: one hop for all that it does."""
-
-    def __init__(self, body: Callable[[], Coroutine[Any, Any, T]]) -> None:
-        self._ended = threading.Event()
-        self._wake: Callable[[], object] | None = None
-
-        async def carry_out() -> T:
-            try:
-                return await body()
-            finally:
-                self._ended.set()
-                if self._wake is not None:
-                    self._wake()
-
-        self._future = process().portal().start_task_soon(carry_out)
-
-    def result(self) -> T:
-        """Wait for the result. Ctrl-C cancels it and waits until it has ended."""
-        try:
-            return self._future.result()
-        except BaseException:
-            self.cancel()
-            raise
-
-    async def wait(self) -> T:
-        """Wait for the result on another event loop. Being cancelled cancels it, as does Ctrl-C."""
-        import anyio
-
-        from azarr.engine._permit import setter
-
-        ended = anyio.Event()
-        self._wake = setter(ended)
-        if self._ended.is_set():
-            ended.set()
-        try:
-            await ended.wait()
-        except BaseException:
-            self._future.cancel()
-            with anyio.CancelScope(shield=True):
-                await ended.wait()
-            raise
-        return self._future.result()
-
-    def cancel(self) -> None:
-        """Stop, and wait until it has ended."""
-        if not self._future.done():
-            self._future.cancel()
-            self._ended.wait()
+def start(body: Callable[[], Coroutine[Any, Any, T]]) -> BackgroundCall[T]:
+    """Begin something on the background event loop."""
+    return BackgroundCall(process().background(), body)
 
 
-def start_on_portal(operation: Operation[T]) -> PortalCall[T]:
+def start_operation(operation: Operation[T]) -> BackgroundCall[T]:
     """Begin an operation of which a store is async."""
     from azarr.engine._anyio import AnyioRuntime
 
     store = async_store(operation.store)
-    return PortalCall(lambda: operation.body(AnyioRuntime(store)))
+    return start(lambda: operation.body(AnyioRuntime(store)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from azarr.engine._run import Operation, PortalCall, run, run_async
+from azarr.engine._run import Operation, run, run_async, start
 from azarr.stores import AsyncStore
 
 T = TypeVar("T")
@@ -16,7 +16,7 @@ def run_all(operations: Sequence[Operation[T]]) -> list[T]:
     remote = [operation for operation in operations if isinstance(operation.store, AsyncStore)]
     if len(operations) < 2 or not remote:
         return [run(operation) for operation in operations]
-    return PortalCall(lambda: run_all_async(operations)).result()
+    return start(lambda: run_all_async(operations)).result()
 
 
 async def run_all_async(operations: Sequence[Operation[T]]) -> list[T]:

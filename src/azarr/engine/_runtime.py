@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeAlias, TypeVar
 
@@ -37,8 +37,14 @@ class Runtime(Protocol):
 
     async def get(self, key: str) -> Buffer | None: ...
 
-    async def get_document(self, key: str) -> Buffer | None:
-        """As `get`, for what may be kept by the process as metadata."""
+    async def get_document(self, key: str, opened: bool = False) -> Buffer | None:
+        """As `get`, for what may be kept by the process as metadata.
+
+        Args:
+            opened: a change may be based on it, so its generation is kept, where that is free.
+        """
+
+    async def get_into(self, key: str, memory: memoryview) -> int | None: ...
 
     async def get_ranges_with_generation(
         self, key: str, ranges: Sequence[ByteRange], generation: Generation | None = None
@@ -47,6 +53,9 @@ class Runtime(Protocol):
     async def get_with_generation(self, key: str) -> tuple[Buffer | None, Generation | None]: ...
 
     async def set(self, key: str, value: Buffer) -> None: ...
+
+    async def set_many(self, values: Iterable[tuple[str, Buffer | None]]) -> None:
+        """Store several values one after the other, deleting the keys whose value is None."""
 
     async def set_if(
         self, key: str, value: Buffer, generation: Generation | None
@@ -57,6 +66,9 @@ class Runtime(Protocol):
     async def delete_if(self, key: str, generation: Generation) -> None: ...
 
     async def delete_prefix(self, prefix: str) -> None: ...
+
+    async def delete_many(self, prefix: str, keys: Keys, first: int) -> None:
+        """Remove keys under a prefix; nothing else before the first ones."""
 
     async def list(self, prefix: str) -> Keys: ...
 

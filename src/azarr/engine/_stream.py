@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
-from azarr.engine._run import Operation, PortalCall, run, run_async, start_on_portal
+from azarr.engine._background import BackgroundCall
+from azarr.engine._run import Operation, run, run_async, start_operation
 from azarr.errors import UsageError
 from azarr.stores import AsyncStore
 
@@ -28,7 +29,7 @@ class Stream(Generic[K, T]):
     def __init__(self, operations: Iterable[tuple[K, Operation[T]]], ahead: int) -> None:
         self._operations = iter(operations)
         self._ahead = ahead
-        self._begun: deque[tuple[K, PortalCall[T] | Operation[T]]] = deque()
+        self._begun: deque[tuple[K, BackgroundCall[T] | Operation[T]]] = deque()
 
     def __iter__(self) -> Self:
         return self
@@ -40,7 +41,7 @@ class Stream(Generic[K, T]):
                 break
             name, operation = item
             remote = isinstance(operation.store, AsyncStore)
-            self._begun.append((name, start_on_portal(operation) if remote else operation))
+            self._begun.append((name, start_operation(operation) if remote else operation))
         if not self._begun:
             raise StopIteration
         name, begun = self._begun.popleft()
@@ -61,7 +62,7 @@ class Stream(Generic[K, T]):
         self._operations = iter(())
         while self._begun:
             _, begun = self._begun.popleft()
-            if isinstance(begun, PortalCall):
+            if isinstance(begun, BackgroundCall):
                 begun.cancel()
 
 

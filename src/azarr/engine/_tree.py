@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import aclosing
+from functools import partial
 
+from azarr.engine._deletion import Below
 from azarr.engine._hierarchy import (
     DOCUMENT_BYTES,
     Metadata,
+    at_once,
     get_and_list,
+    members,
     open_nodes,
     set_many,
 )
@@ -71,6 +75,24 @@ async def walk(
     return dict(sorted(found.items(), key=lambda item: item[0].split("/")))
 
 
+async def descendants(runtime: Runtime, path: str) -> dict[str, Metadata]:
+    """All nodes under a group, of any format, by path relative to it. Two round trips a level."""
+    found: dict[str, Metadata] = {}
+    level = [""]
+
+    async def work(groups: Iterator[str]) -> None:
+        for group in groups:
+            below = await members(runtime, f"{path}/{group}".strip("/"))
+            found.update({f"{group}/{name}".lstrip("/"): each for name, each in below.items()})
+
+    while level:
+        before = set(found)
+        await runtime.for_each(work, iter(level), len(level), DOCUMENT_BYTES)
+        new = [name for name in found if name not in before]
+        level = [name for name in new if isinstance(found[name], GroupMetadata)]
+    return found
+
+
 def _documents(
     texts: Mapping[str, Buffer | None], path: str, names: Iterable[str]
 ) -> dict[str, Buffer | None]:
@@ -91,7 +113,8 @@ async def create_nodes(
 
     One round trip to look, and one for each level of the hierarchy that is written, whatever the
     number of nodes: parents before their children, so that a failure leaves none without its
-    parent. One more to delete what is overwritten. All is checked before anything is written.
+    parent. One more to delete what is overwritten (see `Below.delete`). All is checked before
+    anything is written.
 
     Args:
         builds: makes the metadata of the node at each path, in a format.
@@ -105,11 +128,16 @@ async def create_nodes(
     runtime = runtime.uncached
     sought = zarr_format if is_container(zarr_format) else None
     paths = sorted(parents | builds.keys())
-    there = await open_nodes(runtime, paths, sought, all_formats=True)
+    there: dict[str, Metadata | None] = {}
+    old_ones = {path: Below(runtime, path, chunk_store) for path in builds} if overwrite else {}
+
+    async def look() -> None:
+        there.update(await open_nodes(runtime, paths, sought, all_formats=True))
+
+    await at_once(runtime, look, *(each for old in old_ones.values() for each in old.looks))
     formats = [node.zarr_format for _, node in sorted(there.items()) if node is not None]
     chosen = zarr_format or (formats[0] if formats else default_format)
     made: dict[str, Metadata] = {}
-    replaced: list[str] = []
     for path, build in builds.items():
         old = there[path]
         if keep and isinstance(old, GroupMetadata):
@@ -121,16 +149,18 @@ async def create_nodes(
                 f"there is already a node at {'/' + path!r}; overwrite it or use another path"
             )
         made[path] = build(chosen)
-        replaced += [path] if old is not None else []
     groups = {path: GroupMetadata(zarr_format=chosen) for path in parents if there[path] is None}
     after: dict[str, Metadata | None] = {**there, **groups, **made}
     for parent in parents:
         if isinstance(after[parent], ArrayMetadata):
             raise ContainsArrayError(f"{'/' + parent!r} is an array: there can be nothing under it")
-    await _delete_prefixes(runtime, replaced)
-    if overwrite and chunk_store is not None:
-        await _delete_prefixes(runtime.beside(chunk_store), [*made])
-    written = groups | {path: node for path, node in made.items() if node is not there[path]}
+    new = {path: node for path, node in made.items() if node is not there[path]}
+    if overwrite:
+        await at_once(
+            runtime,
+            *(partial(old_ones[path].make_room, there[path], node) for path, node in new.items()),
+        )
+    written = groups | new
     for documents in _in_order(written):
         await set_many(runtime, documents)
     return made
@@ -157,14 +187,6 @@ def _in_order(nodes: Mapping[str, Metadata]) -> Iterable[dict[str, bytes | None]
 def _parents(path: str) -> Iterable[str]:
     parts = path.split("/") if path else []
     return ("/".join(parts[:depth]) for depth in range(len(parts)))
-
-
-async def _delete_prefixes(runtime: Runtime, paths: list[str]) -> None:
-    async def work(steps: Iterator[str]) -> None:
-        for path in steps:
-            await runtime.delete_prefix(path)
-
-    await runtime.for_each(work, iter(paths), len(paths), DOCUMENT_BYTES)
 
 
 async def copy_prefix(

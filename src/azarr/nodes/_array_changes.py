@@ -48,22 +48,29 @@ class ArrayChanges(ArrayFacade):
         """
         self._adopt(run(operations.resize(self._state, args)))
 
-    def append(self, data: Any, axis: int = 0) -> Shape:
+    def append(self, data: Any, axis: int = 0, *, sole_writer: bool = False) -> Shape:
         """Make the array longer along an axis by `data`, and return the new shape.
 
         The data are written first, then the metadata: nobody sees an array that is longer than its
         data. Threads and tasks that append to one array wait for each other. Processes do so if
         they use the same `ProcessSynchronizer`; without one, where the store has generations
-        (LocalStore, object stores), an append that was overtaken removes what it wrote and starts
-        again. Where there is neither, only one process at a time may append.
+        (LocalStore, object stores), an append claims the array, and others wait for it. Where there
+        is neither, only one process at a time may append.
 
-        Requests: two for the metadata, one per new chunk, two per chunk at the old end. Processes
-        that may be overtaken (no synchronizer, not in memory): two and one per 256 chunks more for
-        the metadata, and one more per new chunk.
+        Round trips: three between processes (the claim, the chunks, the metadata), one more where
+        the metadata, or chunks at the old end, are not known from an append or a change of this
+        process before. With a synchronizer three; with `sole_writer` two, and for chunks at the old
+        end that are not known, as without it. Requests: one per chunk and those for the metadata.
+        Between processes, chunks of nothing but the fill value are stored too.
 
         Args:
             data: values of the array's shape, except along `axis`.
             axis: the dimension that becomes longer.
+            sole_writer: a promise that no other process appends to the array, resizes or replaces
+                it from when this one has opened it until the append is done. Where that is wrong,
+                what others have appended is not overwritten, but data may appear in elements that
+                others have added with `resize`. For stores with generations; elsewhere it changes
+                nothing.
 
         Raises:
             ShapeMismatchError: the data do not fit; nothing has been written.
@@ -76,7 +83,7 @@ class ArrayChanges(ArrayFacade):
             >>> array.append(np.ones((4, 3)))
             (6, 3)
         """
-        self._adopt(run(operations.append_data(self._state, data, axis)))
+        self._adopt(run(operations.append_data(self._state, data, axis, sole_writer)))
         return self._held.metadata.shape
 
     @property
@@ -178,10 +185,10 @@ class AsyncArrayChanges(ArrayFacade):
         """Await `Array.resize`."""
         self._adopt(await run_async(operations.resize(await self._current(), args)))
 
-    async def append(self, data: Any, axis: int = 0) -> Shape:
+    async def append(self, data: Any, axis: int = 0, *, sole_writer: bool = False) -> Shape:
         """Await `Array.append`."""
         state = await self._current()
-        self._adopt(await run_async(operations.append_data(state, data, axis)))
+        self._adopt(await run_async(operations.append_data(state, data, axis, sole_writer)))
         return self._held.metadata.shape
 
     async def set_fill_value(self, value: Any) -> None:

@@ -50,7 +50,9 @@ def set_fill_value(array: ArrayState, value: Any) -> Operation[ArrayMetadata]:
     return _change(array, change)
 
 
-def append_data(array: ArrayState, data: Any, axis: int) -> Operation[ArrayMetadata]:
+def append_data(
+    array: ArrayState, data: Any, axis: int, sole_writer: bool
+) -> Operation[ArrayMetadata]:
     """Make the array longer along an axis by `data`; the result is the new metadata."""
     _check_changeable(array)
     metadata = array.metadata
@@ -74,7 +76,7 @@ def append_data(array: ArrayState, data: Any, axis: int) -> Operation[ArrayMetad
     check(metadata.shape)
 
     async def body(runtime: Runtime) -> ArrayMetadata:
-        return await append(runtime, array, values, axis, check)
+        return await append(runtime, array, values, axis, check, sole_writer)
 
     steps = 4 + values.size * metadata.dtype.itemsize // max(array.pipeline.nbytes, 1)
     return Operation(array.store, body, steps, values.nbytes, beside=array.chunk_store)

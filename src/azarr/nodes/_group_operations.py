@@ -167,9 +167,7 @@ def move(group: GroupState, source: str, destination: str) -> Operation[None]:
         if chunks is not None:
             await copy_prefix(chunks, old.path, new.path)
         await copy_prefix(runtime, old.path, new.path, last=node_documents(found))
-        await delete_node(runtime, old.path)
-        if chunks is not None:
-            await chunks.delete_prefix(old.path)
+        await delete_node(runtime, old.path, chunk_store=group.chunk_store)
 
     return Operation(group.store, body, _MANY, beside=group.chunk_store)
 

@@ -373,10 +373,8 @@ def delete_child(group: GroupState, path: str) -> Operation[None]:
     at = child_place(group, path)
 
     async def body(runtime: Runtime) -> None:
-        if not await delete_node(runtime, at.path, at.zarr_format):
+        if not await delete_node(runtime, at.path, at.zarr_format, at.chunk_store):
             raise NodeNotFoundError(f"no array or group at {at.name}")
-        if at.chunk_store is not None:
-            await runtime.beside(at.chunk_store).delete_prefix(at.path)
 
     return Operation(at.store, body, beside=at.chunk_store)
 

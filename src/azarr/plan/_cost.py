@@ -184,17 +184,23 @@ def cost_of(
 
 def _totals(
     plan: Plan, metadata: ArrayMetadata, nbytes: int, terms: Terms, write: bool
-) -> tuple[_Step, int, dict[int, int]]:
-    """The sum of all steps, the most memory of one, and how many wait for how many requests."""
+) -> tuple[_Step, int, list[tuple[int, int]]]:
+    """The sum of all steps, the most memory of one, and how many requests in a row they take.
+
+    The last as (requests, steps in a row that take so many), in the order of the steps.
+    """
     if not write and terms.layout is None:
         most, count = terms.read_most, plan.count
         step = _Step(1, most, 1, most, nbytes, 0, 2 * nbytes)
-        return _Step(*(count * each for each in step)), step.memory, {most: count}
-    sums, heaviest, waits = [0] * len(_Step._fields), 0, dict[int, int]()
+        return _Step(*(count * each for each in step)), step.memory, [(most, count)]
+    sums, heaviest, waits = [0] * len(_Step._fields), 0, list[tuple[int, int]]()
     for step in _steps(plan, metadata, nbytes, terms, write):
         sums = [total + each for total, each in zip(sums, step, strict=True)]
         heaviest = max(heaviest, step.memory)
-        waits[step.requests] = waits.get(step.requests, 0) + 1
+        if waits and waits[-1][0] == step.requests:
+            waits[-1] = step.requests, waits[-1][1] + 1
+        else:
+            waits.append((step.requests, 1))
     return _Step(*sums), heaviest, waits
 
 
@@ -213,11 +219,23 @@ def _steps(
             continue
         index = 0 if layout is None else layout.index_nbytes
         chunks = 1 if touched is None else len(touched)
-        if whole and terms.whole_fields and not plan.flat:
-            yield _Step(chunks, 1, 1, 0, 0, nbytes + index, 2 * nbytes)
-        else:
+        stored = nbytes + index
+        if not (whole and terms.whole_fields) or plan.flat:
             least = 1 if terms.skips_empty else 2
-            yield _Step(chunks, 2, least, 1, nbytes + index, nbytes + index, 4 * nbytes)
+            yield _Step(chunks, 2, least, 1, stored, stored, 4 * nbytes)
+        elif _reaches_out(key.removeprefix(terms.prefix), metadata):
+            # Created if it does not exist; else, as a part of a chunk is written.
+            yield _Step(chunks, 3, 1, 1, stored, 2 * stored, 4 * nbytes)
+        else:
+            yield _Step(chunks, 1, 1, 0, 0, stored, 2 * nbytes)
+
+
+def _reaches_out(key: str, metadata: ArrayMetadata) -> bool:
+    """Whether some of a chunk lies outside of the array."""
+    coords = metadata.chunk_key_encoding.parse(key, metadata.ndim)
+    assert coords is not None  # the plan made the key
+    grid = metadata.chunk_grid
+    return grid.inside(coords, metadata.shape) != grid.shape_at(coords)
 
 
 def _shard_read(
@@ -240,13 +258,13 @@ def _shard_read(
     return _Step(count, 2, 1, 1 + count, read + layout.index_nbytes, 0, memory)
 
 
-def _longest_chain(waits: dict[int, int], workers: int) -> int:
+def _longest_chain(waits: list[tuple[int, int]], workers: int) -> int:
     """Requests in a row of the busiest worker, when each pulls the next step as it is done."""
     if len(waits) < 2:
-        return sum(wait * -(-count // workers) for wait, count in waits.items())
+        return sum(wait * -(-count // workers) for wait, count in waits)
     busy = [0] * workers
     heapify(busy)
-    for wait, count in sorted(waits.items(), reverse=True):
+    for wait, count in waits:
         for _ in range(count):
             heapreplace(busy, busy[0] + wait)
     return max(busy)

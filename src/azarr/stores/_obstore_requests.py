@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, TypeAlias, cast
 from urllib.parse import urlsplit
@@ -43,8 +44,32 @@ _find_status = re.compile(r"non-2xx status code: (\d{3})").search
 _find_code = re.compile(r"<Code>(\w+)</Code>").search
 
 
+KEPT = 16
+"""Clients that are kept for the next store of the same place. Making one takes 4 ms, in which the
+certificates of the system are read, and its first request two round trips more, for TLS."""
+
+_kept: OrderedDict[tuple[object, ...], Any] = OrderedDict()
+_environment = ("AWS_", "AZURE_", "GOOGLE_", "HTTP", "ALL_PROXY", "NO_PROXY", "SSL_")
+
+
+def client_of(scheme: str, url: str, spelled: _options.Spelled) -> Any:
+    """A client of a URL, in this process: one for all stores of the same place and options.
+
+    Closing a store lets go of its client, which others may have too.
+    """
+    named = {name: os.environ[name] for name in os.environ if name.upper().startswith(_environment)}
+    key = (os.getpid(), scheme, url, repr(spelled), repr(named))
+    client = _kept.pop(key, None) or new_client(scheme, url, spelled)
+    # Where a provider looks may have changed; an HTTPStore has none.
+    if getattr(client, "credential_provider", None) is None:
+        _kept[key] = client  # as the last one that was used
+        while len(_kept) > KEPT:
+            _kept.popitem(last=False)
+    return client
+
+
 def new_client(scheme: str, url: str, spelled: _options.Spelled) -> Any:
-    """The client of a URL, in this process."""
+    """A new client of a URL, in this process."""
     from datetime import timedelta
 
     from obstore import store
@@ -68,7 +93,7 @@ def new_client(scheme: str, url: str, spelled: _options.Spelled) -> Any:
     parts = urlsplit(url)
     config = dict(spelled.config)
     options["prefix"] = parts.path.strip("/") or None
-    if _is_plain(config) and not {"http_proxy", "all_proxy"} & {name.lower() for name in os.environ}:
+    if _needs_no_certificates(config):
         client_options.setdefault("allow_invalid_certificates", True)
     if scheme == "s3":
         from azarr.stores._credentials import add_aws_settings
@@ -85,13 +110,19 @@ def new_client(scheme: str, url: str, spelled: _options.Spelled) -> Any:
     return store.AzureStore(container, config=cast(Any, config), **options)
 
 
-def _is_plain(config: Mapping[str, Any]) -> bool:
-    """Whether a service is asked without TLS: then nothing is to be verified.
+_STATIC = {"access_key_id", "skip_signature", "bearer_token", "account_key", "sas_token"}
+_PROXIES = {"http_proxy", "all_proxy"}
+
+
+def _needs_no_certificates(config: Mapping[str, Any]) -> bool:
+    """Whether all that is asked is asked without TLS, so that there is nothing to be verified.
 
     To read the certificates of the system takes 4 ms for each client, before its first request.
+    Other credentials than these may come from a service that is asked over TLS.
     """
-    endpoint = config.get("endpoint") or config.get("base_url") or ""
-    return str(endpoint).startswith("http://")
+    endpoint = str(config.get("endpoint") or config.get("base_url") or "")
+    proxies = _PROXIES & {name.lower() for name in os.environ}
+    return endpoint.startswith("http://") and not proxies and not _STATIC.isdisjoint(config)
 
 
 class ObstoreRequests:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any, Literal, TypeAlias
@@ -21,6 +21,9 @@ Filter: TypeAlias = dict[str, Any]
 
 _UNAUTHORIZED = 13
 """The code of an error: this user may not do that."""
+
+DELETED_AT_ONCE = 10_000
+"""Keys of one request: a request has at most 16 MiB."""
 
 
 class MongoDBStore(BlockingStore):
@@ -134,6 +137,16 @@ class MongoDBStore(BlockingStore):
         self._check_writable()
         with self._collection(check_key(key), writing=True) as collection:
             collection.delete_many({"key": key})
+
+    def delete_many(self, keys: Sequence[str], first: int = 0) -> None:
+        """Remove these keys. A request for the `first` ones, and one for every 10,000 others."""
+        self._check_writable()
+        names = [check_key(key) for key in keys]
+        starts = range(first, len(names), DELETED_AT_ONCE)
+        for some in (names[:first], *(names[at : at + DELETED_AT_ONCE] for at in starts)):
+            if some:
+                with self._collection(some[0], writing=True) as collection:
+                    collection.delete_many({"key": {"$in": some}})
 
     def delete_if(self, key: str, generation: Generation | None) -> None:
         """Remove `key` if its value still has `generation`."""

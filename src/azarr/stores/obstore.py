@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from azarr.errors import StoreError, UsageError
 from azarr.stores import _options
-from azarr.stores._obstore_requests import ObstoreRequests, new_client
+from azarr.stores._obstore_requests import ObstoreRequests, client_of
 from azarr.stores._remote import RemoteStore, Requests
 from azarr.stores._remote_failures import failure_of_text, place_of
 
@@ -133,7 +133,7 @@ class ObstoreStore(RemoteStore):
         from obstore.exceptions import BaseError
 
         try:
-            client = new_client(self._scheme, self.url, spelled)
+            client = client_of(self._scheme, self.url, spelled)
         except BaseError as error:
             reason = failure_of_text(str(error), transient=False).reason
             raise UsageError(f"there is no client for {self!r}: {reason}") from None
