@@ -1,48 +1,68 @@
-"""What is measured: the works of the tables, and their data. No implementation is named here."""
+"""What is measured: a row for each work. No implementation is named here, and nothing imported."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import lru_cache
-from typing import Literal
+from dataclasses import asdict, dataclass, replace
+from math import prod
+from typing import Any, Literal
 
-import numpy as np
-
-Action = Literal["read", "write", "region"]
+Codec = Literal["blosc", "zstd", "none"]
 Media = Literal["memory", "local"]
-Region = Literal["square", "chunk", "row"]
+Size = Literal["quick", "default", "large"]
+Selection = tuple[slice, ...]
 
 CNAME: Literal["lz4"] = "lz4"
 CLEVEL = 5
 SHUFFLE = 1
-"""Every work stores Blosc chunks: LZ4, level 5, byte shuffle."""
+"""Codec "blosc" is LZ4, level 5, byte shuffle."""
 
-STEP = 32
-"""Longest step of the random walk: 8 KiB of uint16 compress to 5 KB, as measurements do."""
+ZSTD_LEVEL = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Data:
-    """An array in chunks, or in shards of inner chunks."""
+class Layout:
+    """An array in chunks, or in shards of inner chunks.
 
-    shape: tuple[int, int]
-    chunks: tuple[int, int]
+    Attributes:
+        values: what its numbers are, see `_data`.
+    """
+
+    shape: tuple[int, ...]
+    chunks: tuple[int, ...]
     dtype: str
-    shards: tuple[int, int] | None = None
+    codec: Codec = "blosc"
+    shards: tuple[int, ...] | None = None
+    values: Literal["walk", "formula"] = "walk"
 
     @property
-    def mib(self) -> float:
-        return self.shape[0] * self.shape[1] * np.dtype(self.dtype).itemsize / 2**20
+    def nbytes(self) -> int:
+        return prod(self.shape) * self.itemsize
+
+    @property
+    def chunk_bytes(self) -> int:
+        return prod(self.chunks) * self.itemsize
+
+    @property
+    def itemsize(self) -> int:
+        return int(self.dtype[-1])
+
+    @property
+    def stored(self) -> tuple[int, ...]:
+        """The shape of what is one value in the store."""
+        return self.shards or self.chunks
+
+    def __str__(self) -> str:
+        parts = " in ".join(
+            _power(shape) for shape in (self.shape, self.chunks, self.shards) if shape is not None
+        )
+        dtype = {"i4": "int32", "u2": "uint16"}[self.dtype]
+        return f"{dtype} {parts}, {'uncompressed' if self.codec == 'none' else self.codec}"
 
 
-@dataclass(frozen=True, slots=True)
-class Aim:
-    """What azarr is to reach: at most these ratios of others' times, at most so many seconds."""
-
-    of_floor: float | None = None
-    of_zarr: float | None = None
-    seconds: float | None = None
-    of_tensorstore: float | None = None
+def _power(shape: tuple[int, ...]) -> str:
+    if len({*shape}) > 1:
+        return " x ".join(map(str, shape))
+    return f"{shape[0]}{('', '', '²', '³')[len(shape)]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,88 +70,125 @@ class Work:
     """One row of a table.
 
     Attributes:
-        name: e.g. "B read".
-        data, media, action: what is done, where.
-        repeat: how often within one sample; the time of one is reported.
-        floor_threads: threads of the bare loop over the codec, where more than one help it.
-        region: what the action "region" reads; see `region_of`.
+        name: e.g. "B read"; its first word is what `--works` takes.
+        action: a name in `_actions.ACTIONS`.
+        media: where; "local" is files.
+        layout: of the array; None for works on groups.
+        concurrency: how many reads are in flight.
+        count: nodes of a group, or points.
     """
 
     name: str
-    data: Data
+    action: str
     media: Media
-    action: Action
-    aim: Aim = Aim()
-    repeat: int = 1
-    floor_threads: int = 1
-    region: Region = "square"
+    layout: Layout | None
+    concurrency: int = 1
+    count: int = 0
 
-    def __str__(self) -> str:
-        data = self.data
-        size = f"{data.dtype} {data.shape[0]}^2 in {data.chunks[0]}^2"
-        if data.shards is not None:
-            size += f" in {data.shards[0]}^2"
-        return f"{self.name:<9}{self.media:<7}{size}"
+    @property
+    def group(self) -> str:
+        return self.name.split()[0]
+
+    @property
+    def writes(self) -> bool:
+        return self.action in {"write", "round_trip", "create_nodes"}
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def of_json(cls, document: dict[str, Any]) -> Work:
+        layout = document["layout"]
+        if layout is not None:
+            shapes = {
+                name: tuple(layout[name])
+                for name in ("shape", "chunks", "shards")
+                if layout[name] is not None
+            }
+            document = {**document, "layout": Layout(**{**layout, **shapes})}
+        return cls(**document)
 
 
-LARGE = Data((8192, 8192), (1024, 1024), "int32")
-SMALL = Data((4096, 4096), (64, 64), "uint16")
-SHARDED = Data((8192, 8192), (64, 64), "uint16", (1024, 1024))
+LARGE = Layout((8192, 8192), (1024, 1024), "i4")
+SMALL = Layout((4096, 4096), (64, 64), "u2")
+SHARDED = Layout((8192, 8192), (64, 64), "u2", shards=(1024, 1024))
 
 WORKS = (
-    Work("A read", LARGE, "local", "read", Aim(1.15), floor_threads=2),
-    Work("A write", LARGE, "local", "write", floor_threads=2),
-    Work("B read", SMALL, "local", "read", Aim(1.3, 0.15)),
-    Work("B write", SMALL, "local", "write", Aim(None, 0.15)),
-    Work("C read", SMALL, "memory", "read", Aim(1.3, 0.15)),
-    Work("C write", SMALL, "memory", "write", Aim(1.3, 0.15)),
-    Work("D region", SMALL, "memory", "region", Aim(None, 0.15, 25e-6), repeat=500),
-    Work("D region", SMALL, "local", "region", Aim(None, 0.15), repeat=500),
+    Work("A read", "read", "local", LARGE),
+    Work("A write", "write", "local", LARGE),
+    Work("B read", "read", "local", SMALL),
+    Work("B write", "write", "local", SMALL),
+    Work("C read", "read", "memory", SMALL),
+    Work("C write", "write", "memory", SMALL),
+    Work("D memory", "region", "memory", SMALL),
+    Work("D local", "region", "local", SMALL),
+    Work("E points", "points", "memory", SMALL, count=10_000),
+    Work("F oindex", "orthogonal", "memory", SMALL, count=512),
+    Work("G read", "read", "local", SHARDED),
+    Work("G write", "write", "local", SHARDED),
+    Work("G chunk", "inner_chunk", "local", SHARDED),
+    Work("G row", "row", "local", SHARDED),
 )
-"""The aims are those of the project's foundation: A within 1.15x of the floor; B and C within 1.3x;
-D under 25 us in memory; B, C and D under 0.15x of zarr-python."""
+"""Works A to G."""
 
-SHARD_WORKS = (
-    Work("G read", SHARDED, "local", "read", Aim(of_zarr=0.1)),
-    Work("G write", SHARDED, "local", "write", Aim(of_zarr=0.1)),
-    Work(
-        "G chunk",
-        SHARDED,
-        "local",
-        "region",
-        Aim(of_tensorstore=1.0),
-        repeat=500,
-        region="chunk",
-    ),
-    Work("G row", SHARDED, "local", "region", Aim(of_tensorstore=1.0), repeat=50, region="row"),
+EDGE = 256
+SIDES: dict[Size, int] = {"quick": 256, "default": 512, "large": 1024}
+
+
+def public_works(side: int) -> tuple[Work, ...]:
+    """The set of https://github.com/zarrs/zarr_benchmarks on a cube of `side`^3 uint16."""
+    shape, edge = (side,) * 3, (min(EDGE, side // 2),) * 3
+    plain = Layout(shape, edge, "u2", "none", values="formula")
+    zstd = replace(plain, codec="zstd")
+    layouts = {"U": plain, "zstd": zstd, "S": replace(zstd, chunks=(64,) * 3, shards=edge)}
+    rows = []
+    for name, layout in layouts.items():
+        rows += [
+            Work(f"{name} read", "read", "local", layout),
+            Work(f"{name} chunks by 1", "each_stored", "local", layout),
+            Work(f"{name} chunks by 8", "each_stored", "local", layout, concurrency=8),
+        ]
+        if layout.shards:
+            rows.append(Work(f"{name} inner chunks", "each_inner", "local", layout))
+        rows.append(Work(f"{name} round trip", "round_trip", "local", layout))
+    return tuple(rows)
+
+
+NODES = 100
+
+GROUP_WORKS = (
+    Work("groups create memory", "create_nodes", "memory", None, count=NODES),
+    Work("groups list memory", "list_nodes", "memory", None, count=NODES),
+    Work("groups create local", "create_nodes", "local", None, count=NODES),
+    Work("groups list local", "list_nodes", "local", None, count=NODES),
 )
-"""The aims are those of the foundation. A row has 128 inner chunks in 8 shards."""
+
+
+def works(size: Size) -> tuple[Work, ...]:
+    """Every work whose contenders take turns."""
+    lettered = [quick(work) for work in WORKS] if size == "quick" else WORKS
+    return (*lettered, *public_works(SIDES[size]), *GROUP_WORKS)
 
 
 def quick(work: Work) -> Work:
-    """The same work on a sixteenth of the data (the region: a tenth of the repetitions)."""
-    rows, columns = work.data.shape
-    smaller = replace(work.data, shape=(rows // 4, columns // 4))
-    return replace(work, data=smaller, repeat=max(1, work.repeat // 10))
+    """The same work on a sixteenth of the data."""
+    assert work.layout is not None
+    layout = replace(work.layout, shape=tuple(n // 4 for n in work.layout.shape))
+    return replace(work, layout=layout)
 
 
-def region_of(work: Work) -> tuple[slice, slice]:
-    """The region of a work: 16 x 16 elements within one chunk, off its edges; a chunk; a row."""
-    data = work.data
-    rows, columns = (n // 2 // c * c for n, c in zip(data.shape, data.chunks, strict=True))
-    if work.region == "chunk":
-        return slice(rows, rows + data.chunks[0]), slice(columns, columns + data.chunks[1])
-    row, column = rows + data.chunks[0] // 4, columns + data.chunks[1] // 4
-    if work.region == "row":
-        return slice(row, row + 1), slice(0, data.shape[1])
-    return slice(row, row + 16), slice(column, column + 16)
+def middle(layout: Layout, shape: tuple[int, ...], offset: int = 0) -> Selection:
+    """So many elements in the middle, from `offset` after the lower corner of an inner chunk on."""
+    corner = (n // 2 // c * c + offset for n, c in zip(layout.shape, layout.chunks, strict=True))
+    return tuple(slice(start, start + n) for start, n in zip(corner, shape, strict=True))
 
 
-@lru_cache(maxsize=1)
-def random_walk(data: Data) -> np.ndarray:
-    """Each row a random walk, read-only. The last one made is kept: works in order share it."""
-    rng = np.random.default_rng(0)
-    steps = rng.integers(-STEP, STEP + 1, data.shape, dtype="int8")
-    walk = np.cumsum(steps, axis=1, dtype=data.dtype)
-    walk.flags.writeable = False
-    return walk
+def pieces(shape: tuple[int, ...], piece: tuple[int, ...]) -> list[Selection]:
+    """The selections of all pieces of an array, in C order."""
+    from itertools import product
+
+    ranges = [range(0, n, c) for n, c in zip(shape, piece, strict=True)]
+    return [
+        tuple(slice(i, i + c) for i, c in zip(corner, piece, strict=True))
+        for corner in product(*ranges)
+    ]
