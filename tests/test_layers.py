@@ -33,6 +33,11 @@ LAYERS = (
     ("blocking", "aio", "storage", "."),
     ("integrations", "compat", "cli", "testing"),
 )
+# The same inside a layer that has folders; "." are the modules beside them.
+FOLDERS = {
+    "engine": ("process", "runtimes", ".", "hierarchy", "arrays"),
+    "nodes": ("_facade", "arguments", "operations", "."),
+}
 RANK = {layer: rank for rank, row in enumerate(LAYERS) for layer in row}
 
 # What the last row is built on, and all that it may import from the rows above.
@@ -165,6 +170,26 @@ def test_every_module_belongs_to_a_layer() -> None:
 
 def test_no_import_points_up_the_layers() -> None:
     assert upward(IMPORTS) == []
+
+
+@pytest.mark.parametrize("layer", FOLDERS)
+def test_no_import_points_up_the_folders_of_a_layer(layer: str) -> None:
+    """The door of the layer, which imports from everywhere, is above all of them."""
+    rank = {folder: number for number, folder in enumerate(FOLDERS[layer])}
+
+    def folder_of(module: str) -> str:
+        rest = module.split(".")[2:]
+        return rest[0] if len(rest) > 1 or rest[0] in rank else "."
+
+    offences = [
+        str(found)
+        for found in IMPORTS
+        if layer_of(found.importer) == layer_of(found.target) == layer
+        and found.importer.count(".") > 1
+        and found.target.count(".") > 1
+        and rank[folder_of(found.target)] > rank[folder_of(found.importer)]
+    ]
+    assert offences == []
 
 
 def test_no_modules_import_each_other_in_a_cycle() -> None:

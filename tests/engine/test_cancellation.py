@@ -212,7 +212,7 @@ def test_cancelling_a_task_that_waits_for_a_chunk_lock_leaves_the_lock_usable(ba
     array = azarr.create_array({}, shape=4, chunks=4, dtype="u1")
 
     async def main() -> None:
-        from azarr.engine._anyio import Permit
+        from azarr.engine.runtimes._anyio import Permit
 
         lock = Permit((array.store.origin, "c/0"))
         async with lock:

@@ -274,7 +274,7 @@ class SlowLocalStore(LocalStore):
 def test_small_chunks_are_worth_threads_where_the_file_system_is_slow(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, worth: float, threads: int
 ) -> None:
-    monkeypatch.setattr("azarr.engine._blocking.WORTH_A_THREAD", worth)
+    monkeypatch.setattr("azarr.engine.runtimes._blocking.WORTH_A_THREAD", worth)
     store = SlowLocalStore(tmp_path, seconds)
     values = np.arange(1000, dtype="u2").reshape(100, 10)
     with azarr.config.using(threads=2):

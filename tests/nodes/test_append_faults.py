@@ -21,8 +21,8 @@ import numpy as np
 import pytest
 
 import azarr
-import azarr.engine._append_attempt as appending
-import azarr.engine._node_documents as claims
+import azarr.engine.arrays._append_attempt as appending
+import azarr.engine.hierarchy._node_documents as claims
 from azarr.config import RetryPolicy
 from azarr.errors import ConflictError, NodeNotFoundError, StoreError
 from azarr.storage import BlockingStore, MemoryStore
@@ -407,7 +407,7 @@ def test_a_shrinking_resize_leaves_the_chunks_of_an_append_alone(
     shared: BlockingStore, background: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where it deletes by a listing."""
-    import azarr.engine._resize as resizing
+    import azarr.engine.arrays._resize as resizing
 
     monkeypatch.setattr(resizing, "DELETE_UNSEEN", 0)
     Process(shared).open().append(rows(4, 9))
@@ -451,7 +451,7 @@ def test_a_document_that_was_read_before_the_last_append_does_no_harm(
     shared: BlockingStore, sole_writer: bool
 ) -> None:
     """As of somebody who opened the array at the same time."""
-    from azarr.engine._process import process as this_process
+    from azarr.engine.process._process import process as this_process
 
     process = Process(shared)
     array = process.open()

@@ -13,7 +13,7 @@ import pytest
 from tests.remote.conftest import MakeStore
 
 import azarr
-import azarr.engine._node_documents as claims
+import azarr.engine.hierarchy._node_documents as claims
 from azarr.config import RetryPolicy
 from azarr.storage import LocalStore
 from azarr.stores import ObstoreStore

@@ -13,8 +13,8 @@ import pytest
 from tests.remote.conftest import MakeStore
 
 import azarr
-from azarr.engine._background import BackgroundCall, BackgroundLoop
-from azarr.engine._process import process
+from azarr.engine.process._background import BackgroundCall, BackgroundLoop
+from azarr.engine.process._process import process
 from azarr.stores import ObstoreStore
 from benchmarks.s3_server import S3Server
 

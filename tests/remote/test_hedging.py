@@ -13,7 +13,7 @@ from tests.remote.conftest import MakeStore, statistics
 
 import azarr
 from azarr.config import RetryPolicy
-from azarr.engine._anyio import AnyioRuntime
+from azarr.engine.runtimes._anyio import AnyioRuntime
 from azarr.storage import MemoryStore
 from azarr.testing import LatencyStore
 from benchmarks.s3_server import Conditions, S3Server

@@ -10,7 +10,7 @@ from random import Random
 import pytest
 
 from azarr.config import RetryPolicy
-from azarr.engine._limit import LEAST, START, AdaptiveLimit, Budget
+from azarr.engine.process._limit import LEAST, START, AdaptiveLimit, Budget
 
 SERVICE = 0.05
 

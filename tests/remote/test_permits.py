@@ -13,8 +13,8 @@ import pytest
 from tests.remote.conftest import MakeStore
 
 import azarr
-from azarr.engine._permits import Permits, Waiter
-from azarr.engine._process import process
+from azarr.engine.process._permits import Permits, Waiter
+from azarr.engine.process._process import process
 from azarr.storage import MemoryStore
 from azarr.stores import FsspecStore, ObstoreStore
 from azarr.testing import BlockingLatencyStore, LatencyStore

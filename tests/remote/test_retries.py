@@ -15,8 +15,8 @@ from tests.remote.conftest import SECRET, MakeStore, statistics
 import azarr
 import azarr.aio
 from azarr.config import RetryPolicy
-from azarr.engine._anyio import AnyioRuntime
-from azarr.engine._observers import Request
+from azarr.engine.process._observers import Request
+from azarr.engine.runtimes._anyio import AnyioRuntime
 from azarr.errors import ConflictError, StoreError
 from azarr.storage import MemoryStore
 from azarr.stores import AsyncStore, FsspecStore

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from azarr.engine._stragglers import AT_THE_END, IN_THE_MIDST, LEARNING, Latencies, Stragglers
+from azarr.engine.process._stragglers import (
+    AT_THE_END,
+    IN_THE_MIDST,
+    LEARNING,
+    Latencies,
+    Stragglers,
+)
 
 LATENCY = 0.05
 

@@ -19,8 +19,8 @@ from trio.testing import MockClock
 
 import azarr
 from azarr.config import RetryPolicy
-from azarr.engine import _hedging, _requests
-from azarr.engine._anyio import AnyioRuntime
+from azarr.engine.runtimes import _hedging, _requests
+from azarr.engine.runtimes._anyio import AnyioRuntime
 from azarr.errors import StoreError
 from azarr.storage import MemoryStore
 from azarr.testing import AsyncCountingStore

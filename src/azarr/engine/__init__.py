@@ -2,33 +2,34 @@
 
 A core coroutine awaits one thing, its `Runtime`, and imports neither asyncio nor anyio, trio or
 threading: it is driven without an event loop by the blocking runtime, and awaited under asyncio and
-trio by the anyio runtime. What may be global in a process (permits, pool, loop) is in `_process`.
+trio by the anyio runtime. Its folders import in this order: `process`, `runtimes`, then the three
+modules here that say what a node's state is and where a failure happened, `hierarchy`, `arrays`.
 """
 
-from azarr.engine._append import append
-from azarr.engine._blocking import BlockingRuntime, drive
-from azarr.engine._consolidation import consolidate, open_consolidated
-from azarr.engine._create import create_node
-from azarr.engine._deletion import delete_node
-from azarr.engine._explain import explain
-from azarr.engine._hierarchy import Metadata, members, open_node, open_nodes
-from azarr.engine._inventory import at_chunks, bytes_of, count_stored, digest, stored_bytes
-from azarr.engine._migration import migrate_v1, migrate_v2
-from azarr.engine._node_documents import update_node
-from azarr.engine._observers import LoggingObserver, Observer, Request
-from azarr.engine._process import observing, stats
-from azarr.engine._read import decoded_bytes, reading
-from azarr.engine._reading import Reading, read_together
-from azarr.engine._resize import change_array
-from azarr.engine._run import Operation, run, run_async
-from azarr.engine._run_all import run_all, run_all_async
-from azarr.engine._runtime import Runtime
 from azarr.engine._state import ArrayState, GroupState, NodeState
-from azarr.engine._stream import AsyncStream, Stream
 from azarr.engine._synchronizers import ProcessSynchronizer, Synchronizer, ThreadSynchronizer
-from azarr.engine._tree import copy_prefix, create_nodes, walk
-from azarr.engine._ways import AwaitedWay, BlockingWay, Way
-from azarr.engine._write import write
+from azarr.engine.arrays._append import append
+from azarr.engine.arrays._explain import explain
+from azarr.engine.arrays._inventory import at_chunks, bytes_of, count_stored, digest, stored_bytes
+from azarr.engine.arrays._read import decoded_bytes, reading
+from azarr.engine.arrays._reading import Reading, read_together
+from azarr.engine.arrays._resize import change_array
+from azarr.engine.arrays._write import write
+from azarr.engine.hierarchy._consolidation import consolidate, open_consolidated
+from azarr.engine.hierarchy._create import create_node
+from azarr.engine.hierarchy._deletion import delete_node
+from azarr.engine.hierarchy._hierarchy import Metadata, members, open_node, open_nodes
+from azarr.engine.hierarchy._migration import migrate_v1, migrate_v2
+from azarr.engine.hierarchy._node_documents import update_node
+from azarr.engine.hierarchy._tree import copy_prefix, create_nodes, walk
+from azarr.engine.process._observers import LoggingObserver, Observer, Request
+from azarr.engine.process._process import observing, stats
+from azarr.engine.runtimes._blocking import BlockingRuntime, drive
+from azarr.engine.runtimes._run import Operation, run, run_async
+from azarr.engine.runtimes._run_all import run_all, run_all_async
+from azarr.engine.runtimes._runtime import Runtime
+from azarr.engine.runtimes._stream import AsyncStream, Stream
+from azarr.engine.runtimes._ways import AwaitedWay, BlockingWay, Way
 
 __all__ = [
     "ArrayState",

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import Any, TypeVar
 
-from azarr.engine._runtime import Runtime
 from azarr.engine._state import ArrayState
+from azarr.engine.runtimes._runtime import Runtime
 
 T = TypeVar("T")
 

@@ -15,8 +15,8 @@ from itertools import count
 from types import TracebackType
 from typing import Any, Protocol
 
-from azarr.engine._blocking import ThreadLock, drive
-from azarr.engine._runtime import Runtime
+from azarr.engine.runtimes._blocking import ThreadLock, drive
+from azarr.engine.runtimes._runtime import Runtime
 
 FIRST_WAIT, LONGEST_WAIT = 0.001, 0.05
 """Seconds between two looks at a lock that another process holds. File locks cannot be waited for

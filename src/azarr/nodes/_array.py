@@ -8,15 +8,15 @@ import numpy as np
 
 from azarr.engine import run
 from azarr.errors import UsageError
-from azarr.nodes import _array_operations as operations
-from azarr.nodes._arguments import ArrayArguments
 from azarr.nodes._array_changes import ArrayChanges
-from azarr.nodes._array_operations import Fields
 from azarr.nodes._attributes import Attributes
 from azarr.nodes._indexers import Indexer
-from azarr.nodes._node_operations import open_array, place
 from azarr.nodes._streams import Streams
 from azarr.nodes._views import ArrayViews
+from azarr.nodes.arguments._arguments import ArrayArguments
+from azarr.nodes.operations import _array as operations
+from azarr.nodes.operations._array import Fields
+from azarr.nodes.operations._node import open_array, place
 from azarr.typing import NDArray, ZarrFormat
 
 

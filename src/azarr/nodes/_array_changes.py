@@ -6,10 +6,10 @@ from typing import Any
 
 from azarr.engine import ArrayState, run, run_async
 from azarr.model import ArrayMetadata
-from azarr.nodes import _change_operations as operations
 from azarr.nodes._facade import ArrayFacade
-from azarr.nodes._node_operations import reload
 from azarr.nodes._report import Items, Report, array_items
+from azarr.nodes.operations import _change as operations
+from azarr.nodes.operations._node import reload
 from azarr.typing import Shape
 
 

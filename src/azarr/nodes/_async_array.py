@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from azarr.engine import run_async
-from azarr.nodes import _array_operations as operations
-from azarr.nodes._arguments import ArrayArguments
 from azarr.nodes._array import Array
-from azarr.nodes._array_operations import Fields
 from azarr.nodes._attributes import AsyncAttributes
 from azarr.nodes._indexers import AsyncIndexer
-from azarr.nodes._node_operations import open_array, place
 from azarr.nodes._streams import AsyncStreams
 from azarr.nodes._views import ArrayViews
+from azarr.nodes.arguments._arguments import ArrayArguments
+from azarr.nodes.operations import _array as operations
+from azarr.nodes.operations._array import Fields
+from azarr.nodes.operations._node import open_array, place
 from azarr.typing import NDArray, ZarrFormat
 
 

@@ -6,12 +6,12 @@ from typing import Any
 
 from azarr.engine import ArrayState, GroupState, run_async
 from azarr.errors import NodeNotFoundError
-from azarr.nodes import _node_operations as operations
-from azarr.nodes._arguments import AUTO, ArrayArguments
 from azarr.nodes._async_array import AsyncArray
 from azarr.nodes._attributes import AsyncAttributes
 from azarr.nodes._group import Group
 from azarr.nodes._group_contents import AsyncGroupContents
+from azarr.nodes.arguments._arguments import AUTO, ArrayArguments
+from azarr.nodes.operations import _node as operations
 from azarr.typing import ZarrFormat
 
 

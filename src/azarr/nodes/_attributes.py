@@ -12,7 +12,7 @@ from typing import Any
 
 from azarr.engine import Operation, run, run_async
 from azarr.nodes._facade import NodeFacade
-from azarr.nodes._node_operations import change_attributes, reload
+from azarr.nodes.operations._node import change_attributes, reload
 from azarr.typing import JSON
 
 

@@ -6,11 +6,11 @@ from collections.abc import ItemsView, Iterator, MutableMapping, ValuesView
 from typing import Any
 
 from azarr.engine import ArrayState, GroupState, run
-from azarr.nodes import _node_operations as operations
-from azarr.nodes._arguments import AUTO, ArrayArguments
 from azarr.nodes._array import Array
 from azarr.nodes._attributes import Attributes
 from azarr.nodes._group_contents import GroupContents
+from azarr.nodes.arguments._arguments import AUTO, ArrayArguments
+from azarr.nodes.operations import _node as operations
 from azarr.typing import ZarrFormat
 
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from azarr.engine import ArrayState, Operation, run, run_async
-from azarr.nodes import _creation as creation, _group_operations as operations
 from azarr.nodes._array import Array
 from azarr.nodes._async_array import AsyncArray
 from azarr.nodes._group_members import AsyncGroupMembers, GroupMembers
+from azarr.nodes.operations import _creation as creation, _group as operations
 
 
 class GroupContents(GroupMembers):

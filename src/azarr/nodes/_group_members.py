@@ -8,13 +8,13 @@ from typing import Any
 
 from azarr.engine import ArrayState, GroupState, run, run_async
 from azarr.errors import NodeNotFoundError
-from azarr.nodes import _group_operations as operations
 from azarr.nodes._array import Array
 from azarr.nodes._async_array import AsyncArray
 from azarr.nodes._facade import GroupFacade
 from azarr.nodes._hierarchy_tree import Tree, tree_of
-from azarr.nodes._node_operations import get_child
 from azarr.nodes._report import Items, Report, group_items
+from azarr.nodes.operations import _group as operations
+from azarr.nodes.operations._node import get_child
 
 
 class GroupMembers(GroupFacade):

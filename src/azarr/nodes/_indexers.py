@@ -8,7 +8,7 @@ import numpy as np
 
 from azarr.engine import ArrayState, Operation, run, run_async
 from azarr.indexing import split_fields
-from azarr.nodes import _array_operations as operations
+from azarr.nodes.operations import _array as operations
 
 
 class _Indexer:

@@ -8,8 +8,8 @@ from typing import Any
 from azarr.engine import Operation, Runtime, decoded_bytes, read_together, reading
 from azarr.errors import UsageError
 from azarr.indexing import bracket_selection, split_fields
-from azarr.nodes._array_operations import PlannedGet, plan_get
 from azarr.nodes._facade import ArrayFacade
+from azarr.nodes.operations._array import PlannedGet, plan_get
 from azarr.stores import Store
 
 Reads = Iterable[tuple[Any, Any]]

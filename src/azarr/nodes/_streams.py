@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any
 
 from azarr.engine import AsyncStream, Operation, Stream, run, run_async
-from azarr.nodes import _stream_operations as operations
 from azarr.nodes._array_changes import AsyncArrayChanges
 from azarr.nodes._facade import ArrayFacade
+from azarr.nodes.operations import _stream as operations
 from azarr.typing import NDArray
 
 

@@ -8,9 +8,14 @@ from typing import Any, Self
 
 import numpy as np
 
-from azarr.nodes import _explain_operations, _html, _stream_operations, _view_operations
-from azarr.nodes._array_operations import Fields
+from azarr.nodes import _html
 from azarr.nodes._facade import ArrayFacade
+from azarr.nodes.operations import (
+    _explain as _explain_operations,
+    _stream as _stream_operations,
+    _view as _view_operations,
+)
+from azarr.nodes.operations._array import Fields
 from azarr.plan import Cost, human_bytes
 from azarr.typing import DTypeLike
 

@@ -1,0 +1,214 @@
+"""Many nodes at once: list a hierarchy, create many nodes, copy and move what is under a path."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import aclosing
+from functools import partial
+
+from azarr.engine.hierarchy._deletion import Below
+from azarr.engine.hierarchy._hierarchy import (
+    DOCUMENT_BYTES,
+    Metadata,
+    at_once,
+    get_and_list,
+    members,
+    open_nodes,
+    set_many,
+)
+from azarr.engine.runtimes._runtime import Runtime
+from azarr.errors import ContainsArrayError, ContainsGroupError
+from azarr.model import (
+    ArrayMetadata,
+    GroupMetadata,
+    as_root,
+    attribute_documents,
+    document_keys,
+    is_container,
+    node_documents,
+    parse_node,
+)
+from azarr.stores import Store
+from azarr.typing import Buffer, ZarrFormat
+
+LISTED_AT_ONCE: tuple[ZarrFormat, ...] = (3,)
+"""Formats whose arrays have few names directly under them, so that listing one by mistake costs
+little: a v3 array has its document and "c". A v2 array has all its chunks there."""
+
+COPIED_BYTES = 4 * 1024 * 1024
+"""What a value that is copied weighs for the scheduler; its real size is not known before."""
+
+
+async def walk(
+    runtime: Runtime, path: str, zarr_format: ZarrFormat, max_depth: int | None = 0
+) -> dict[str, Metadata]:
+    """The nodes under a group by their relative paths, parents before their children, sorted.
+
+    Round trips: the listing of the group, then per level one (v3) or two (the documents, then the
+    listings of the groups).
+
+    Args:
+        max_depth: how many levels below the group's own members; None: all.
+    """
+    found: dict[str, Metadata] = {}
+    prefix = f"{path}/" if path else ""
+    names = document_keys(zarr_format)
+    _, listed = await get_and_list(runtime, (), [path])
+    groups, depth = [path], 0
+    while groups:
+        level = [f"{each}/{name}".lstrip("/") for each in groups for name in listed[each][1]]
+        deeper = max_depth is None or depth < max_depth
+        at_once = deeper and zarr_format in LISTED_AT_ONCE
+        if at_once:
+            keys = [f"{each}/{name}" for each in level for name in names]
+            texts, listed = await get_and_list(runtime, keys, level)
+            nodes = {each: parse_node(_documents(texts, each, names), each) for each in level}
+        else:
+            nodes = await open_nodes(runtime, level, zarr_format, exist=is_container(zarr_format))
+        found |= {each[len(prefix) :]: node for each, node in nodes.items() if node is not None}
+        if not deeper:
+            break
+        groups = [each for each, node in nodes.items() if isinstance(node, GroupMetadata)]
+        if not at_once:
+            _, listed = await get_and_list(runtime, (), groups)
+        depth += 1
+    return dict(sorted(found.items(), key=lambda item: item[0].split("/")))
+
+
+async def descendants(runtime: Runtime, path: str) -> dict[str, Metadata]:
+    """All nodes under a group, of any format, by path relative to it. Two round trips a level."""
+    found: dict[str, Metadata] = {}
+    level = [""]
+
+    async def work(groups: Iterator[str]) -> None:
+        for group in groups:
+            below = await members(runtime, f"{path}/{group}".strip("/"))
+            found.update({f"{group}/{name}".lstrip("/"): each for name, each in below.items()})
+
+    while level:
+        before = set(found)
+        await runtime.for_each(work, iter(level), len(level), DOCUMENT_BYTES)
+        new = [name for name in found if name not in before]
+        level = [name for name in new if isinstance(found[name], GroupMetadata)]
+    return found
+
+
+def _documents(
+    texts: Mapping[str, Buffer | None], path: str, names: Iterable[str]
+) -> dict[str, Buffer | None]:
+    return {name: texts[f"{path}/{name}"] for name in names}
+
+
+async def create_nodes(
+    runtime: Runtime,
+    builds: Mapping[str, Callable[[ZarrFormat], Metadata]],
+    *,
+    zarr_format: ZarrFormat | None,
+    default_format: ZarrFormat,
+    overwrite: bool = False,
+    keep: bool = False,
+    chunk_store: Store | None = None,
+) -> dict[str, Metadata]:
+    """Write the documents of many nodes, and of groups above them that do not exist yet.
+
+    One round trip to look, and one for each level of the hierarchy that is written, whatever the
+    number of nodes: parents before their children, so that a failure leaves none without its
+    parent. One more to delete what is overwritten (see `Below.delete`). All is checked before
+    anything is written.
+
+    Args:
+        builds: makes the metadata of the node at each path, in a format.
+        overwrite: replace what is there, in `chunk_store` too.
+        keep: take groups that are there as they are.
+
+    Raises:
+        ContainsArrayError, ContainsGroupError: there is a node already, or a parent is an array.
+    """
+    parents = {parent for path in builds for parent in _parents(path)}
+    runtime = runtime.uncached
+    sought = zarr_format if is_container(zarr_format) else None
+    paths = sorted(parents | builds.keys())
+    there: dict[str, Metadata | None] = {}
+    old_ones = {path: Below(runtime, path, chunk_store) for path in builds} if overwrite else {}
+
+    async def look() -> None:
+        there.update(await open_nodes(runtime, paths, sought, all_formats=True))
+
+    await at_once(runtime, look, *(each for old in old_ones.values() for each in old.looks))
+    formats = [node.zarr_format for _, node in sorted(there.items()) if node is not None]
+    chosen = zarr_format or (formats[0] if formats else default_format)
+    made: dict[str, Metadata] = {}
+    for path, build in builds.items():
+        old = there[path]
+        if keep and isinstance(old, GroupMetadata):
+            made[path] = old
+            continue
+        if old is not None and not overwrite:
+            kind = ContainsArrayError if isinstance(old, ArrayMetadata) else ContainsGroupError
+            raise kind(
+                f"there is already a node at {'/' + path!r}; overwrite it or use another path"
+            )
+        made[path] = build(chosen)
+    groups = {path: GroupMetadata(zarr_format=chosen) for path in parents if there[path] is None}
+    after: dict[str, Metadata | None] = {**there, **groups, **made}
+    for parent in parents:
+        if isinstance(after[parent], ArrayMetadata):
+            raise ContainsArrayError(f"{'/' + parent!r} is an array: there can be nothing under it")
+    new = {path: node for path, node in made.items() if node is not there[path]}
+    if overwrite:
+        await at_once(
+            runtime,
+            *(partial(old_ones[path].make_room, there[path], node) for path, node in new.items()),
+        )
+    written = groups | new
+    for documents in _in_order(written):
+        await set_many(runtime, documents)
+    return made
+
+
+def _in_order(nodes: Mapping[str, Metadata]) -> Iterable[dict[str, bytes | None]]:
+    """What is written together: a node that can be seen has its attributes and its parents.
+
+    Also the documents that must not be there, which a failed deletion may have left.
+    """
+    attributes: dict[str, bytes | None] = {}
+    levels: dict[int, dict[str, bytes | None]] = {}
+    for path, node in nodes.items():
+        node = node if path else as_root(node)
+        own = node_documents(node)
+        main = next(iter(own))
+        level = levels.setdefault(path.count("/") + bool(path), {})
+        for name, text in {**own, **attribute_documents(node)}.items():
+            first = name != main and text is not None
+            (attributes if first else level)[f"{path}/{name}".lstrip("/")] = text
+    return ([attributes] if attributes else []) + [levels[depth] for depth in sorted(levels)]
+
+
+def _parents(path: str) -> Iterable[str]:
+    parts = path.split("/") if path else []
+    return ("/".join(parts[:depth]) for depth in range(len(parts)))
+
+
+async def copy_prefix(
+    runtime: Runtime, source: str, destination: str, last: Iterable[str] = ()
+) -> None:
+    """Copy every value under one prefix to another; at the end the names in `last`, directly there.
+
+    Requests: a listing, and two per value.
+    """
+    start = len(source) + 1 if source else 0
+
+    async def work(steps: Iterator[str]) -> None:
+        for key in steps:
+            value = await runtime.get(key)
+            if value is not None:
+                await runtime.set(f"{destination}/{key[start:]}".lstrip("/"), value)
+
+    held_back: list[str] = []
+    names = set(last)
+    async with aclosing(runtime.scan(source)) as batches:
+        async for keys in batches:
+            held_back += [key for key in keys if key[start:] in names]
+            copied = [key for key in keys if key[start:] not in names]
+            await runtime.for_each(work, iter(copied), len(copied), COPIED_BYTES)
+    await runtime.for_each(work, iter(held_back), len(held_back), DOCUMENT_BYTES)

@@ -1,0 +1,243 @@
+"""The asynchronous runtimes, on anyio: the same code under asyncio and trio.
+
+`AnyioRuntime` speaks to async stores with a fixed number of workers in one task group.
+`InlineRuntime` speaks to in-memory stores on the event loop itself: there is nothing to wait for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+import anyio
+import anyio.lowlevel
+import anyio.to_thread
+
+from azarr import config
+from azarr.engine.process._cache import Changing
+from azarr.engine.process._permit import Permit
+from azarr.engine.process._process import process
+from azarr.engine.runtimes._adapters import async_store
+from azarr.engine.runtimes._blocking import BlockingRuntime
+from azarr.engine.runtimes._loader import cached_document
+from azarr.engine.runtimes._requests import Requests
+from azarr.engine.runtimes._runtime import SCAN_KEYS, Children, Keys, Ranges, Work
+from azarr.stores import AsyncStore, Store, copy_into
+from azarr.typing import Buffer, ByteRange, Generation
+
+T = TypeVar("T")
+
+SMALL_BYTES = 64 * 1024
+"""Steps of less than this do without a share of the bytes in flight: as many as there may be
+requests hold 64 MiB, and asking would take a fifth of the time of a small one. Only such steps make
+further operations of their own, so nobody who holds a share waits for another."""
+
+_compute_limiter: anyio.lowlevel.RunVar[anyio.CapacityLimiter] = anyio.lowlevel.RunVar(
+    "azarr_compute_limiter"
+)
+
+
+MORE_WORKERS = 64
+"""Tasks beyond those that may have a request in flight: while theirs decode, or the limit grows.
+A task takes 10 KB; as many as there could ever be requests would be 10 MB."""
+
+
+class AnyioRuntime:
+    """Requests of an async store, as many at once as its origin's limit allows."""
+
+    __slots__ = ("_documents_kept", "_requests", "store")
+
+    def __init__(self, store: AsyncStore, documents_kept: bool = True) -> None:
+        self.store = store
+        self._documents_kept = documents_kept
+        self._requests = Requests(store)
+
+    async def get(self, key: str) -> Buffer | None:
+        return await self._requests.send("get", key, partial(self.store.get, key))
+
+    async def get_into(self, key: str, memory: memoryview) -> int | None:
+        return copy_into(memory, await self.get(key))
+
+    async def get_ranges_with_generation(
+        self, key: str, ranges: Sequence[ByteRange], generation: Generation | None = None
+    ) -> Ranges | None:
+        call = partial(self.store.get_ranges_with_generation, key, ranges, generation)
+        return await self._requests.send("get_ranges_with_generation", key, call)
+
+    async def get_with_generation(self, key: str) -> tuple[Buffer | None, Generation | None]:
+        call = partial(self.store.get_with_generation, key)
+        return await self._requests.send("get_with_generation", key, call)
+
+    async def get_document(self, key: str, opened: bool = False) -> Buffer | None:
+        settings = config.get()
+        if settings.cache_bytes and settings.cache_max_age != 0 and self._documents_kept:
+            return await cached_document(self, key)
+        store = self.store
+        # One that knows documents beforehand has no generations of them.
+        if not opened or store.read_only or not store.conditional or store.uncached is not store:
+            return await self.get(key)
+        value, generation = await self.get_with_generation(key)
+        if value is not None:
+            document = bytes(value), generation, False
+            process().documents.put((store.origin, key), document, len(document[0]))
+        return value
+
+    async def set(self, key: str, value: Buffer) -> None:
+        call = partial(self.store.set, key, value)
+        with self._changing(key):
+            await self._requests.send("set", key, call, memoryview(value).nbytes)
+
+    async def set_many(self, values: Iterable[tuple[str, Buffer | None]]) -> None:
+        for key, value in values:
+            await (self.delete(key) if value is None else self.set(key, value))
+
+    async def set_if(self, key: str, value: Buffer, generation: Generation | None) -> Generation:
+        with self._changing(key):
+            return await self._requests.set_if(key, value, generation)
+
+    async def delete(self, key: str) -> None:
+        with self._changing(key):
+            await self._requests.send("delete", key, partial(self.store.delete, key))
+
+    async def delete_if(self, key: str, generation: Generation) -> None:
+        with self._changing(key):
+            await self._requests.delete_if(key, generation)
+
+    async def delete_prefix(self, prefix: str) -> None:
+        call = partial(self.store.delete_prefix, prefix)
+        await self._delete("delete_prefix", prefix, call)
+
+    async def delete_many(self, prefix: str, keys: Keys, first: int) -> None:
+        call = partial(self.store.delete_many, keys, first)
+        await self._delete("delete_many", prefix, call)
+
+    async def _delete(self, kind: str, prefix: str, call: Callable[[], Awaitable[None]]) -> None:
+        cache, origin = process().cache, self.store.origin
+        cache.forget_under(origin, prefix)
+        try:
+            await self._requests.send(kind, prefix, call)
+        finally:
+            cache.forget_under(origin, prefix)
+
+    def _changing(self, key: str) -> Changing:
+        return Changing(process().cache, (self.store.origin, key))
+
+    async def list(self, prefix: str) -> Keys:
+        async def listed() -> Keys:
+            return [key async for key in self.store.list(prefix)]
+
+        return await self._requests.send("list", prefix, listed)
+
+    async def list_children(self, prefix: str) -> Children:
+        call = partial(self.store.list_children, prefix)
+        return await self._requests.send("list_children", prefix, call)
+
+    async def size(self, key: str) -> int | None:
+        return await self._requests.send("size", key, partial(self.store.size, key))
+
+    async def scan(self, prefix: str) -> AsyncGenerator[Keys, None]:
+        batch: Keys = []
+        async for key in self.store.list(prefix):
+            batch.append(key)
+            if len(batch) >= SCAN_KEYS:
+                yield batch
+                batch = []
+        if batch:
+            yield batch
+
+    def beside(self, store: Store) -> AnyioRuntime:
+        return AnyioRuntime(async_store(store))
+
+    @property
+    def uncached(self) -> AnyioRuntime:
+        return AnyioRuntime(self.store.uncached, documents_kept=False)
+
+    def lock(self, key: str, domain: str | None = None) -> Permit:
+        return Permit((domain or self.store.origin, key))
+
+    async def sleep(self, seconds: float) -> None:
+        await anyio.sleep(seconds)
+
+    async def compute(self, function: Callable[..., T], *args: Any) -> T:
+        return await anyio.to_thread.run_sync(function, *args, limiter=_compute_threads())
+
+    async def for_each(
+        self, work: Work, steps: Iterator[Any], count: int, nbytes: int, grain: int = 0
+    ) -> None:
+        workers = min(workers_worth(count, nbytes), self._requests.capacity + MORE_WORKERS)
+        if nbytes >= SMALL_BYTES:
+            work = _within_bytes(work, nbytes)
+        if workers <= 1:
+            await work(steps)
+            return
+        await self._requests.hedging(partial(_shared, work, steps, workers))
+
+
+async def _shared(work: Work, steps: Iterator[Any], workers: int) -> None:
+    """Work that several tasks do together. The first error stops the others."""
+    errors: list[Exception] = []
+
+    async def worker() -> None:
+        try:
+            await work(steps)
+        except Exception as error:
+            errors.append(error)
+            group.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as group:
+        for _ in range(workers):
+            group.start_soon(worker)
+    if errors:
+        raise errors[0]
+
+
+def workers_worth(count: int, nbytes: int) -> int:
+    """How many tasks to carry out `count` steps of `nbytes` decoded bytes with."""
+    settings = config.get()
+    return min(count, settings.requests, max(1, settings.bytes_in_flight // max(nbytes, 1)))
+
+
+def _within_bytes(work: Work, nbytes: int) -> Work:
+    """The same work, each step of which waits for its share of the bytes in flight."""
+    limit = config.get().bytes_in_flight
+    share = Permit(("bytes",), lambda: limit, nbytes)
+
+    async def one_by_one(steps: Iterator[Any]) -> None:
+        more = True
+        while more:
+            more = False
+            async with share:
+                for step in steps:
+                    await work(iter((step,)))
+                    more = True
+                    break
+
+    return one_by_one
+
+
+class InlineRuntime(BlockingRuntime):
+    """Requests of an in-memory store on the event loop; only a chunk lock may suspend."""
+
+    __slots__ = ()
+
+    def lock(self, key: str, domain: str | None = None) -> Permit:  # type: ignore[override]
+        return Permit((domain or self.store.origin, key))
+
+    async def sleep(self, seconds: float) -> None:
+        await anyio.sleep(seconds)
+
+    async def for_each(
+        self, work: Work, steps: Iterator[Any], count: int, nbytes: int, grain: int = 0
+    ) -> None:
+        await work(steps)
+
+
+def _compute_threads() -> anyio.CapacityLimiter:
+    """Threads of this event loop that decode and encode: more than cores would only fight."""
+    try:
+        return _compute_limiter.get()
+    except LookupError:
+        limiter = anyio.CapacityLimiter(process().cores)
+        _compute_limiter.set(limiter)
+        return limiter

@@ -1,0 +1,165 @@
+"""An operation is what is to be done; `run` and `run_async` are the two ways of doing it.
+
+This module alone chooses the runtime: by the shape of the store (blocking or async), by its
+latency, and by how long the operation should take.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from azarr import config
+from azarr.engine.process._background import BackgroundCall
+from azarr.engine.process._process import process
+from azarr.engine.process._turns import take_turns
+from azarr.engine.runtimes._adapters import async_store
+from azarr.engine.runtimes._blocking import BlockingRuntime, Stopped, drive
+from azarr.engine.runtimes._runtime import Runtime
+from azarr.stores import BlockingStore, Store
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+STEP_SECONDS = 10e-6
+"""What a step costs beside its bytes: a small blosc chunk, measured 4 to 8 us in memory."""
+
+BYTE_SECONDS = 1e-9
+"""What decoding and copying a byte costs, about 1 GB/s with slow codecs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation(Generic[T_co]):
+    """Something to be done with one store, or with the two of an array.
+
+    Attributes:
+        store: the store whose requests it makes.
+        beside: another store that its body also turns to, by `runtime.beside(store)`.
+        body: the core coroutine, given the runtime to await.
+        steps, nbytes: how many chunks, and how many decoded bytes, it works on.
+    """
+
+    store: Store
+    body: Callable[[Runtime], Coroutine[Any, Any, T_co]]
+    steps: int = 1
+    nbytes: int = 0
+    beside: Store | None = None
+
+    @property
+    def latency(self) -> str:
+        """That of the slower of its stores, as far as it matters here: memory or not."""
+        return (
+            self.store.latency
+            if self.beside is None or self.beside.latency == "memory"
+            else self.beside.latency
+        )
+
+    @property
+    def awaits(self) -> bool:
+        """Whether it needs an event loop: for a store that is only async, or a remote one.
+
+        Hundreds of requests in flight are cheap on a loop, and the loop has the limits and retries;
+        a remote store that only blocks is called in worker threads.
+        """
+        return _awaits(self.store) or (self.beside is not None and _awaits(self.beside))
+
+    @property
+    def seconds(self) -> float:
+        """An upper estimate of the time it takes beside waiting for the store."""
+        return self.steps * STEP_SECONDS + self.nbytes * BYTE_SECONDS
+
+
+def _awaits(store: Store) -> bool:
+    return store.is_async or store.latency == "remote"
+
+
+def run(operation: Operation[T]) -> T:
+    """Do it now, in this thread, or on the background event loop if the store is async only."""
+    store = operation.store
+    both = operation.beside is not None
+    if (store.is_async or store.latency == "remote" or both) and operation.awaits:
+        return start_operation(operation).result()
+    return drive(operation.body(BlockingRuntime(store)))  # type: ignore[arg-type]
+
+
+async def run_async(operation: Operation[T]) -> T:
+    """Do it without blocking the event loop of the calling task."""
+    store = operation.store
+    if operation.awaits:
+        from azarr.engine.runtimes._anyio import AnyioRuntime
+
+        if _is_elsewhere(operation):
+            return await start_operation(operation).wait()
+        return await operation.body(AnyioRuntime(async_store(store)))
+    assert isinstance(store, BlockingStore)
+    if operation.latency == "memory" and operation.seconds <= config.get().inline_seconds:
+        from azarr.engine.runtimes._anyio import InlineRuntime
+
+        await take_turns()
+        return await operation.body(InlineRuntime(store))
+    return await _run_in_thread(operation, store)
+
+
+def _is_elsewhere(operation: Operation[Any]) -> bool:
+    """Whether a store needs asyncio, and this is not it: trio."""
+    beside = operation.beside
+    if operation.store.event_loop == "any" and (beside is None or beside.event_loop == "any"):
+        return False
+    import asyncio
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return True
+    return False
+
+
+async def _run_in_thread(operation: Operation[T], store: BlockingStore) -> T:
+    """One hop for the whole operation. When cancelled, it stops before its next step."""
+    import anyio
+    import anyio.lowlevel
+    import anyio.to_thread
+
+    stop = threading.Event()
+
+    def body() -> T:
+        return drive(operation.body(BlockingRuntime(store, stop)))
+
+    if operation.steps <= 1:
+        return await anyio.to_thread.run_sync(body)
+    outcome: list[T | Exception] = []
+
+    async def set_stop_when_cancelled() -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            stop.set()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(set_stop_when_cancelled)
+        try:
+            outcome.append(await anyio.to_thread.run_sync(body))
+        except Exception as error:
+            outcome.append(error)
+        group.cancel_scope.cancel()
+    result = outcome[0]
+    if isinstance(result, Stopped):
+        await anyio.lowlevel.checkpoint()  # raises the cancellation that stopped it
+    if isinstance(result, Exception):
+        raise result
+    return result
+
+
+def start(body: Callable[[], Coroutine[Any, Any, T]]) -> BackgroundCall[T]:
+    """Begin something on the background event loop."""
+    return BackgroundCall(process().background(), body)
+
+
+def start_operation(operation: Operation[T]) -> BackgroundCall[T]:
+    """Begin an operation of which a store is async."""
+    from azarr.engine.runtimes._anyio import AnyioRuntime
+
+    store = async_store(operation.store)
+    return start(lambda: operation.body(AnyioRuntime(store)))
