@@ -124,6 +124,14 @@ class BlockingStore(Store, MutableMapping[str, Buffer]):
         (b'{}', ['foo/zarr.json'], ([], ['foo']))
     """
 
+    @property
+    def page_cached(self) -> BlockingStore | None:
+        """The same values as far as reading them waits for nothing; else it raises BlockingIOError.
+
+        None: the store cannot tell.
+        """
+        return None
+
     @abstractmethod
     def get(self, key: str, default: Any = None) -> Buffer | Any:
         """The value of `key` as a buffer, or `default` if it is definitely missing. One request.

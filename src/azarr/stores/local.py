@@ -9,6 +9,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from typing import Any, Final, NoReturn, TypeAlias
 
 from azarr.errors import AzarrError, ConflictError, ShortReadError, StoreError, UsageError
@@ -21,7 +22,8 @@ from azarr.stores._directory import (
     make_directories,
 )
 from azarr.stores._failures import fail
-from azarr.stores._values import byte_bounds, flat_buffer
+from azarr.stores._page_cache import CAN_TELL, read_cached
+from azarr.stores._values import byte_bounds, copy_into, flat_buffer
 from azarr.stores.base import (
     BlockingStore,
     Buffers,
@@ -98,6 +100,20 @@ class LocalStore(BlockingStore):
         self.read_only = read_only
         self._directories: dict[str, str] = {}
         self._values_are_small = True  # as was the last one
+        self._waits = True
+        self._can_tell = CAN_TELL
+        self._page_cached: Any = None
+
+    @property
+    def page_cached(self) -> BlockingStore | None:
+        """The files that are in memory already, where the system can tell (Linux)."""
+        twin = self._page_cached
+        if twin is None:
+            twin = self._page_cached = copy(self)
+            twin._waits = twin._values_are_small = False
+            twin._page_cached = twin
+        reads = type(self).get is LocalStore.get  # a subclass may read in other ways
+        return twin if twin._can_tell and reads else None
 
     def get(self, key: str, default: Any = None) -> Buffer | Any:
         """The value of `key`, or `default` if there is no such file. About 6 us."""
@@ -113,7 +129,7 @@ class LocalStore(BlockingStore):
                 found = self._read_whole(fd, key)
                 if found is None:
                     return default
-                self._values_are_small = len(found[0]) < _SMALL
+                self._values_are_small = len(found[0]) < _SMALL and self._waits
                 return found[0]
             finally:
                 os.close(fd)
@@ -123,6 +139,8 @@ class LocalStore(BlockingStore):
 
     def get_into(self, key: str, memory: memoryview) -> int | None:
         """Read a file into memory, as far as it fits; its number of bytes, None if missing."""
+        if not self._waits:
+            return copy_into(memory, self.get(key))
         directory, name = self._locate(key)
         try:
             with open(directory + name, "rb", buffering=0) as file:
@@ -154,7 +172,7 @@ class LocalStore(BlockingStore):
             self._check_missing(error, directory + name, key)
             return None, None
 
-    def _read_whole(self, fd: int, key: str) -> tuple[bytes, Generation] | None:
+    def _read_whole(self, fd: int, key: str) -> tuple[Buffer, Generation] | None:
         """The bytes of an open file, and its generation; None if it is not a regular file."""
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
@@ -189,10 +207,18 @@ class LocalStore(BlockingStore):
 
     def _check_missing(self, error: OSError | ValueError, path: str, key: str) -> None:
         """Raise what a failure to open or read a file means, unless it is that there is no file."""
+        if not self._waits and isinstance(error, BlockingIOError):
+            raise error
         if not isinstance(error, _MISSING) and not os.path.isdir(path):
             self._fail(error, key)
 
-    def _read_at(self, fd: int, start: int, stop: int, key: str) -> bytes:
+    def _read_at(self, fd: int, start: int, stop: int, key: str) -> Buffer:
+        if not self._waits:
+            try:
+                return read_cached(fd, start, stop)
+            except OSError as error:
+                self._can_tell = error.errno != errno.EOPNOTSUPP
+                raise BlockingIOError from error
         # One system call reads at most 2 GiB, and a network file system may return less.
         os.lseek(fd, start, os.SEEK_SET)
         pieces = []
@@ -429,7 +455,7 @@ class LocalStore(BlockingStore):
         return f"{type(self).__name__}({self.root!r}{flag})"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_directories": {}}
+        return {**self.__dict__, "_directories": {}, "_page_cached": None}
 
 
 def _remove(path: str) -> None:

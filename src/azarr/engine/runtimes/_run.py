@@ -37,6 +37,7 @@ class Operation(Generic[T_co]):
     Attributes:
         store: the store whose requests it makes.
         beside: another store that its body also turns to, by `runtime.beside(store)`.
+        reads: it only reads, and may be begun again.
         body: the core coroutine, given the runtime to await.
         steps, nbytes: how many chunks, and how many decoded bytes, it works on.
     """
@@ -46,6 +47,7 @@ class Operation(Generic[T_co]):
     steps: int = 1
     nbytes: int = 0
     beside: Store | None = None
+    reads: bool = False
 
     @property
     def latency(self) -> str:
@@ -94,11 +96,17 @@ async def run_async(operation: Operation[T]) -> T:
             return await start_operation(operation).wait()
         return await operation.body(AnyioRuntime(async_store(store)))
     assert isinstance(store, BlockingStore)
-    if operation.latency == "memory" and operation.seconds <= config.get().inline_seconds:
+    inline = store if operation.latency == "memory" else None
+    if operation.reads and operation.latency == "local":
+        inline = store.page_cached
+    if inline is not None and operation.seconds <= config.get().inline_seconds:
         from azarr.engine.runtimes._anyio import InlineRuntime
 
         await take_turns()
-        return await operation.body(InlineRuntime(store))
+        try:
+            return await operation.body(InlineRuntime(inline))
+        except BlockingIOError:
+            pass  # it would have to wait for the disk: a thread can
     return await _run_in_thread(operation, store)
 
 

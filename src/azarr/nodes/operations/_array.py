@@ -79,7 +79,7 @@ def get(
         return planned.result
 
     nbytes = plan.count * array.pipeline.nbytes
-    return Operation(array.chunk_store, body, plan.count, nbytes)
+    return Operation(array.chunk_store, body, plan.count, nbytes, reads=True)
 
 
 def _get_many_points(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from inspect import isawaitable
 from typing import Any
 
@@ -170,11 +171,13 @@ def create_array(
         arguments = replace(arguments, v2_separator=at.store.dimension_separator)
     at = replace(at, allow_pickle=arguments.names_pickle)
 
+    build = cache(arguments.metadata)
+
     async def body(runtime: Runtime) -> ArrayState:
-        return await _create_array(runtime, at, arguments, data, overwrite)
+        return await _create_array(runtime, at, build, data, overwrite)
 
     if at.zarr_format is not None:  # else the parent's, which has to be read
-        arguments.metadata(at.zarr_format)
+        build(at.zarr_format)
     data_type = arguments.data_type
     nbytes = 0
     if data is not None:
@@ -194,12 +197,16 @@ def read_only_after(operation: Operation[ArrayState]) -> Operation[ArrayState]:
 
 
 async def _create_array(
-    runtime: Runtime, at: Place, arguments: ArrayArguments, data: Any, overwrite: bool
+    runtime: Runtime,
+    at: Place,
+    build: Callable[[ZarrFormat], Metadata],
+    data: Any,
+    overwrite: bool,
 ) -> ArrayState:
     metadata = await create_node(
         runtime,
         at.path,
-        arguments.metadata,
+        build,
         zarr_format=at.zarr_format,
         default_format=config.get().zarr_format,
         overwrite=overwrite,
