@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -279,3 +281,33 @@ def test_many_threads_that_write_to_one_shard_lose_nothing(tmp_path: Any) -> Non
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(write, range(64)))
         assert array[...].tolist() == list(range(1, 65))
+
+
+def test_one_shard_of_large_inner_chunks_is_decoded_by_several_threads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from azarr.engine.arrays import _read_shards
+
+    threads: set[int] = set()
+    scatterer = _read_shards.scatterer
+
+    def noting(*args: Any) -> Any:
+        scatter = scatterer(*args)
+
+        def scatter_and_note(*step: Any) -> None:
+            threads.add(threading.get_ident())
+            time.sleep(0.002)
+            scatter(*step)
+
+        return scatter_and_note
+
+    monkeypatch.setattr(_read_shards, "scatterer", noting)
+    shape = (512, 1024)  # 4 inner chunks of 256 KiB in each of 2 shards
+    values = np.arange(np.prod(shape), dtype="u4").reshape(shape)
+    array = azarr.create_array({}, shape=shape, chunks=(256, 256), shards=(512, 512), dtype="u4")
+    array[...] = values
+    with azarr.config.using(threads=2):
+        for selection in ((slice(None), slice(0, 512)), (slice(10, 500), slice(3, 400))):
+            threads.clear()
+            np.testing.assert_array_equal(array[selection], values[selection])
+            assert len(threads) == 2

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -27,6 +27,8 @@ from azarr.errors import ChunkDataError, ConflictError, ShortReadError
 from azarr.indexing import FieldNames
 from azarr.plan import Plan, Step
 from azarr.typing import Buffer, ByteRange, Generation, NDArray
+
+T = TypeVar("T")
 
 GAP_BYTES = {"memory": 0, "local": 16 * 1024, "remote": 1024 * 1024}
 """Unneeded bytes that are read rather than starting another range. Local: a further `pread` costs
@@ -67,7 +69,7 @@ def shard_reading(
     index the first time. Two round trips the first time, one when the indexes are known.
     """
     target = plan.target(out)
-    reader = ShardReader(runtime, array, layout, fields)
+    reader = ShardReader(runtime, array, layout, fields, alone=plan.count == 1)
     inner_plans = _InnerPlans(plan, layout)
 
     async def work(steps: Iterator[Step[str]]) -> None:
@@ -132,10 +134,20 @@ class _InnerPlans:
 
 
 class ShardReader:
-    """Reads selections of single shards into arrays of the selection's shape."""
+    """Reads selections of single shards into arrays of the selection's shape.
+
+    Args:
+        alone: no other shard is read at the same time.
+    """
 
     def __init__(
-        self, runtime: Runtime, array: ArrayState, layout: ShardLayout, fields: FieldNames
+        self,
+        runtime: Runtime,
+        array: ArrayState,
+        layout: ShardLayout,
+        fields: FieldNames,
+        *,
+        alone: bool = False,
     ) -> None:
         settings = config.get()
         gap = settings.coalesce_gap
@@ -145,6 +157,8 @@ class ShardReader:
         self._fill = array.fill if fields is None else array.fill[fields]
         self._origin = array.chunk_store.origin
         self._large = array.pipeline.nbytes >= DIRECT_BYTES
+        # Where requests are awaited, decoding takes a thread of its own, and others want some too.
+        self._alone = alone and not runtime.store.is_async
         self._gap = GAP_BYTES[runtime.store.latency] if gap is None else gap
         self._most = settings.coalesce_bytes
 
@@ -155,13 +169,14 @@ class ShardReader:
             if shard is None:
                 out[...] = self._fill
             else:
-                await self._run(self._scatter_whole, inner, out, shard)
+                entries = await self._run(self._entries_of, shard, inner.numbers)
+                await self._scatter(inner, out, entries, [(0, len(shard))], [shard])
             return
         found = await self._ranges(key, inner.numbers)
         if found is None:
             out[...] = self._fill
         else:
-            await self._run(self._scatter, inner, out, *found[1:])
+            await self._scatter(inner, out, *found[1:])
 
     async def pieces(
         self, key: str, numbers: Sequence[int]
@@ -257,17 +272,13 @@ class ShardReader:
     def _name(self, key: str) -> Hashable:
         return index_name(self._origin, key, self._layout)
 
-    async def _run(self, scatter: Callable[..., None], *args: Any) -> None:
-        if self._large:
-            await self._runtime.compute(scatter, *args)
-        else:
-            scatter(*args)
+    def _entries_of(self, shard: Buffer, numbers: Sequence[int]) -> list[Entry | None]:
+        return self._layout.index_of(shard).entries(numbers)
 
-    def _scatter_whole(self, inner: _InnerPlan, out: NDArray, shard: Buffer) -> None:
-        entries = self._layout.index_of(shard).entries(inner.numbers)
-        self._scatter(inner, out, entries, [(0, len(shard))], [shard])
+    async def _run(self, function: Callable[..., T], *args: Any) -> T:
+        return await self._runtime.compute(function, *args) if self._large else function(*args)
 
-    def _scatter(
+    async def _scatter(
         self,
         inner: _InnerPlan,
         out: NDArray,
@@ -275,19 +286,33 @@ class ShardReader:
         ranges: Sequence[Entry],
         buffers: Sequence[Buffer],
     ) -> None:
+        """Decode what was read into the output; by several threads if there is one shard only."""
+        layout = self._layout
         target = inner.plan.target(out)
-        scatter = scatterer(self._layout.inner, "C", inner.plan.flat, target, self._fields)
+        scatter = scatterer(layout.inner, "C", inner.plan.flat, target, self._fields)
         pieces = cut_entries(entries, ranges, buffers)
-        number = 0
-        try:
-            for piece, step in zip(pieces, inner.steps, strict=True):
-                number, selection, out_selection, _ = step
-                if piece is None:
-                    target[out_selection] = self._fill
-                else:
-                    scatter(piece, selection, out_selection)
-        except ChunkDataError as error:
-            raise self._layout.located(error, number) from error
+
+        def place(steps: Iterator[tuple[Buffer | None, Step[int]]]) -> None:
+            number = 0
+            try:
+                for piece, step in steps:
+                    number, selection, out_selection, _ = step
+                    if piece is None:
+                        target[out_selection] = self._fill
+                    else:
+                        scatter(piece, selection, out_selection)
+            except ChunkDataError as error:
+                raise layout.located(error, number) from error
+
+        async def work(steps: Iterator[Any]) -> None:
+            place(steps)
+
+        steps = zip(pieces, inner.steps, strict=True)
+        nbytes = layout.inner.nbytes
+        if self._alone:
+            await self._runtime.for_each(work, steps, len(pieces), nbytes, nbytes)
+        else:
+            await self._run(place, steps)
         inner.plan.finish(target, out)
 
 
