@@ -28,7 +28,8 @@ def _loop_factory() -> Callable[[], AbstractEventLoop] | None:
         from uvloop import new_event_loop
     except ImportError:
         return None
-    return new_event_loop
+    factory: Callable[[], AbstractEventLoop] = new_event_loop
+    return factory
 
 
 class BackgroundLoop:
