@@ -105,3 +105,43 @@ def test_a_file_of_another_length_is_an_error_that_says_where(
     with pytest.raises(DecodeError, match=f"takes 160000 bytes, but there are {nbytes}") as caught:
         array[...]
     assert "chunk (0, 1), key 'c/0/1'" in caught.value.__notes__
+
+
+ROWS = np.random.default_rng(0).permutation(256)
+REARRANGED = {
+    "permuted": (ROWS, slice(None)),
+    "all permuted": (np.random.default_rng(1).permutation(512), slice(None)),
+    "columns": (slice(0, 256), ROWS),
+    "both": (ROWS, ROWS),
+    "repeated": (np.repeat(np.arange(128), 2), slice(None)),
+    "reversed": (np.arange(255, -1, -1), slice(None)),
+    "in order": (np.arange(256), np.arange(256)),
+    "masked": (np.arange(512) < 256, slice(None)),
+}
+
+
+@pytest.mark.parametrize("name", REARRANGED)
+@pytest.mark.parametrize("kind", ["local", "memory"])
+@pytest.mark.parametrize(
+    "layout",
+    [
+        {"compressors": None},
+        {"compressors": [{"name": "zstd"}]},
+        {"compressors": [{"name": "zstd"}], "shards": (512, 256)},
+        {"compressors": None, "zarr_format": 2, "order": "F"},
+    ],
+    ids=str,
+)
+def test_as_many_elements_as_a_large_chunk_has_are_not_taken_for_the_chunk(
+    tmp_path: Path, layout: dict[str, Any], kind: str, name: str
+) -> None:
+    store: Any = LocalStore(tmp_path) if kind == "local" else {}
+    values = np.arange(512 * 256, dtype="f8").reshape(512, 256)
+    array = azarr.create_array(
+        store, shape=values.shape, chunks=(256, 256), dtype="f8", fill_value=-1, **layout
+    )
+    selection = REARRANGED[name]
+    indices = [np.arange(n)[each] for n, each in zip(values.shape, selection, strict=True)]
+    assert (array.oindex[selection] == -1).all()  # nothing is stored yet
+    array[...] = values
+    np.testing.assert_array_equal(array.oindex[selection], values[np.ix_(*indices)])

@@ -49,26 +49,66 @@ def _scatter_directly(
 ) -> Callable[[Buffer, Any, Any], None]:
     """Decode into the target where a chunk is one contiguous piece of it, else into scratch memory.
 
-    Scratch buffers live as long as the read; there are as many as chunks decoded at once.
+    Scratch memory lives as long as the read.
     """
     decode = pipeline.decode
-    shape, dtype = pipeline.chunk_shape, pipeline.data_type.dtype
-    contiguous = "F_CONTIGUOUS" if order == "F" else "C_CONTIGUOUS"
-    same_dtype = target.dtype == dtype
-    scratch: list[NDArray] = []
+    scratch = Scratch(pipeline, order)
 
     def scatter(data: Buffer, chunk_selection: Any, out_selection: Any) -> None:
-        piece = target[out_selection]
-        if same_dtype and piece.shape == shape and piece.flags[contiguous]:
+        piece = scratch.place_in(target, chunk_selection, out_selection)
+        if piece is not None:
             chunk = decode(data, piece)
             if chunk is not piece:
                 piece[...] = chunk
             return
-        try:
-            buffer = scratch.pop()
-        except IndexError:
-            buffer = np.empty(shape, dtype, order=order)
+        buffer = scratch.take()
         target[out_selection] = decode(data, buffer)[chunk_selection]
-        scratch.append(buffer)
+        scratch.give(buffer)
 
     return scatter
+
+
+class Scratch:
+    """Memory for chunks that is used again and again: as much as chunks are in work at once.
+
+    New memory, which the system clears, takes longer than most of what is done with it.
+    """
+
+    def __init__(self, pipeline: Pipeline, order: Order) -> None:
+        self._shape, self._dtype = pipeline.chunk_shape, pipeline.data_type.dtype
+        self._order = order
+        self._free: list[NDArray] = []
+
+    def take(self) -> NDArray:
+        """Memory of a chunk's shape, with anything in it."""
+        try:
+            return self._free.pop()
+        except IndexError:
+            return np.empty(self._shape, self._dtype, order=self._order)
+
+    def give(self, memory: NDArray) -> None:
+        """It is not needed any more."""
+        self._free.append(memory)
+
+    def is_like(self, array: NDArray) -> bool:
+        """Whether an array has a chunk's shape and data type, and lies in one piece as it does."""
+        flags = array.flags
+        contiguous = flags.c_contiguous if self._order == "C" else flags.f_contiguous
+        return contiguous and array.shape == self._shape and array.dtype == self._dtype
+
+    def place_in(self, target: NDArray, chunk_selection: Any, out_selection: Any) -> NDArray | None:
+        """The view of the target that is all of a chunk as it lies in memory; None: there is none.
+
+        A permutation or repetition of a chunk's elements has its shape too, and index arrays make
+        copies of the target, so only slices count.
+        """
+        if not (_in_order(chunk_selection) and _in_order(out_selection)):
+            return None
+        piece = target[(*out_selection, ...)]  # of a 0-d target a view too, and no scalar
+        return piece if self.is_like(piece) else None
+
+
+def _in_order(selection: Any) -> bool:
+    return all(
+        each is Ellipsis or (type(each) is slice and each.step in (None, 1)) for each in selection
+    )

@@ -19,7 +19,7 @@ from azarr.engine._failure import located
 from azarr.engine._state import ArrayState
 from azarr.engine._synchronizers import exclusive
 from azarr.engine.arrays._merge import Merger, merger
-from azarr.engine.arrays._scatter import DIRECT_BYTES
+from azarr.engine.arrays._scatter import DIRECT_BYTES, Scratch
 from azarr.engine.runtimes._runtime import CONFLICTS, Runtime
 from azarr.errors import ConflictError
 from azarr.indexing import FieldNames
@@ -95,13 +95,14 @@ class _ChunkWriter:
         self._runtime = runtime
         self._array = array
         self._merge = merge
-        self._chunk_size = prod(array.pipeline.chunk_shape)
+        self._chunk_shape = array.pipeline.chunk_shape
+        self._chunk_size = prod(self._chunk_shape)
         self._conditional = runtime.store.conditional
         self._synchronizer = array.synchronizer
         self._large = array.pipeline.nbytes >= DIRECT_BYTES
-        plain = self._large and array.pipeline.layout is not None and not array.varied
-        self._pipeline = array.pipeline if plain else None
-        self._scratch: list[NDArray] = []
+        layout = array.pipeline.layout
+        self._copies = self._large and layout is not None and not array.varied
+        self._scratch = Scratch(array.pipeline, layout or "C")
 
     @property
     def in_rows(self) -> bool:
@@ -112,33 +113,24 @@ class _ChunkWriter:
     async def replace(self, key: str, selection: Any, part: NDArray) -> None:
         """Store a chunk of which everything inside the array is given."""
         encoded = self._merge.at(key).encoded
-        scratch = self._scratch_for(part)
-        if scratch is None:
+        memory = self._memory_for(part)
+        if memory is None:
             value = await self._run(encoded, selection, part)
         else:
-            value = await self._run(_encoded_from, scratch, encoded, selection, part)
+            value = await self._run(_encoded_from, memory, encoded, selection, part)
         if self._conditional and self._synchronizer is None:
             await self._store(key, value)  # a partial write at the same time will notice
         else:
             async with exclusive(self._runtime, self._synchronizer, key):
                 await self._store(key, value)
-        if scratch is not None:
-            self._scratch.append(scratch)
+        if memory is not None:
+            self._scratch.give(memory)
 
-    def _scratch_for(self, part: NDArray) -> NDArray | None:
-        """Memory to copy a large chunk into that does not lie in one piece; None: not needed.
-
-        Memory that is used again costs a fourth of the time of new memory, which the system clears.
-        """
-        pipeline = self._pipeline
-        if pipeline is None or part.shape != pipeline.chunk_shape:
+    def _memory_for(self, part: NDArray) -> NDArray | None:
+        """Memory to copy a large chunk into that does not lie in one piece; None: not needed."""
+        if not self._copies or part.shape != self._chunk_shape or self._scratch.is_like(part):
             return None
-        if part.flags.c_contiguous if pipeline.layout == "C" else part.flags.f_contiguous:
-            return None
-        try:
-            return self._scratch.pop()
-        except IndexError:
-            return np.empty(part.shape, pipeline.data_type.dtype, order=pipeline.layout)
+        return self._scratch.take()
 
     def reaches_out(self, key: str, part: Any) -> bool:
         """Whether a chunk of which everything inside the array is given has more outside of it."""
@@ -208,7 +200,7 @@ class _ChunkWriter:
 
 
 def _encoded_from(
-    scratch: NDArray, encoded: Callable[..., Buffer | None], selection: Any, part: NDArray
+    memory: NDArray, encoded: Callable[..., Buffer | None], selection: Any, part: NDArray
 ) -> Buffer | None:
-    scratch[...] = part
-    return encoded(selection, scratch)
+    memory[...] = part
+    return encoded(selection, memory)
