@@ -35,6 +35,7 @@ class Entry(NamedTuple):
 
 CONTENDERS = {
     "azarr": Entry("_azarr:Azarr", family="azarr", peer=False),
+    "azarr new memory": Entry("_azarr:AzarrNewMemory", family="azarr", peer=False),
     "azarr awaited": Entry("_azarr:AzarrAwaited", family="azarr", peer=False),
     "floor": Entry("_floor:Floor", peer=False, renames=False),
     "floor renames": Entry("_floor:FloorRenames", family="floor", peer=False),
@@ -48,7 +49,7 @@ CONTENDERS = {
 }
 """By the name that heads the column."""
 
-OURS = ("azarr", "azarr awaited")
+OURS = ("azarr", "azarr new memory", "azarr awaited")
 
 
 def make(name: str, fsync: bool = False) -> Contender:

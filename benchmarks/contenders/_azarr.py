@@ -1,4 +1,4 @@
-"""azarr: blocking, and awaited on an asyncio event loop of its own."""
+"""azarr: blocking, with new memory for every result, and awaited on an event loop of its own."""
 
 from __future__ import annotations
 
@@ -100,6 +100,18 @@ array[:]
 
         members = azarr.open_group(group, mode="r").members()
         return {name: Node(array.shape, array.dtype.name) for name, array in dict(members).items()}
+
+
+class AzarrNewMemory(Azarr):
+    """azarr that keeps no memory of results for the next ones: as the first read of a process."""
+
+    actions = frozenset({"read", "each_stored", "round_trip"})
+
+    def __init__(self, fsync: bool) -> None:
+        import azarr
+
+        super().__init__(fsync)
+        azarr.config.set(kept_result_bytes=0)
 
 
 class _Awaited(_Blocking):

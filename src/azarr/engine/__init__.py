@@ -23,7 +23,7 @@ from azarr.engine.hierarchy._migration import migrate_v1, migrate_v2
 from azarr.engine.hierarchy._node_documents import update_node
 from azarr.engine.hierarchy._tree import copy_prefix, create_nodes, walk
 from azarr.engine.process._observers import LoggingObserver, Observer, Request
-from azarr.engine.process._process import observing, stats
+from azarr.engine.process._process import new_result, observing, stats
 from azarr.engine.runtimes._blocking import BlockingRuntime, drive
 from azarr.engine.runtimes._run import Operation, run, run_async
 from azarr.engine.runtimes._run_all import run_all, run_all_async
@@ -68,6 +68,7 @@ __all__ = [
     "members",
     "migrate_v1",
     "migrate_v2",
+    "new_result",
     "observing",
     "open_consolidated",
     "open_node",

@@ -10,15 +10,21 @@ import atexit
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import prod
 from threading import Barrier, Lock, Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
+from azarr import config
 from azarr.engine.process._background import BackgroundLoop
 from azarr.engine.process._cache import Cache
 from azarr.engine.process._lru import LruCache
 from azarr.engine.process._observers import Observer
 from azarr.engine.process._origin import Origin
 from azarr.engine.process._permits import Permits
+from azarr.engine.process._result_memory import LARGE_BYTES, ResultMemory
+from azarr.typing import NDArray, Shape
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -43,6 +49,7 @@ class Process:
         self.documents = LruCache(DOCUMENT_BYTES)
         self.edges = LruCache(EDGE_BYTES)
         self.cache = Cache()
+        self.result_memory = ResultMemory()
         self.origins: dict[str, Origin] = {}
         self.observers: tuple[Observer, ...] = ()
         self._mutex = Lock()
@@ -113,6 +120,13 @@ _current = Process()
 def process() -> Process:
     """The state of this process."""
     return _current
+
+
+def new_result(shape: Shape, dtype: np.dtype[Any], order: Literal["C", "F"]) -> NDArray:
+    """Memory for the result of a read, with anything in it."""
+    if prod(shape) * dtype.itemsize < LARGE_BYTES:
+        return np.empty(shape, dtype, order)
+    return _current.result_memory.empty(shape, dtype, order, config.get().kept_result_bytes)
 
 
 def stats() -> dict[str, dict[str, Any]]:

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from azarr.engine import new_result
 from azarr.errors import ReadOnlyError, ShapeMismatchError, UsageError
 from azarr.typing import NDArray, Shape
 
@@ -103,7 +104,7 @@ def output_array(out: Any, shape: Shape, dtype: np.dtype[Any], order: str) -> ND
         UsageError: `out` is no writable array, or its data type cannot hold the array's.
     """
     if out is None:
-        return np.empty(shape, dtype, order="F" if order == "F" else "C")
+        return new_result(shape, dtype, "F" if order == "F" else "C")
     if not isinstance(out, np.ndarray):
         raise UsageError(f"out must be a NumPy array, not {type(out).__name__}")
     if not out.flags.writeable:
