@@ -267,16 +267,20 @@ def test_a_cancelled_writer_gives_its_chunk_to_the_next_one(backend: str) -> Non
     assert {*np.unique(rows[::2])} <= {0, *range(1, WRITERS + 1)}
 
 
-@pytest.mark.parametrize(
-    "layout",
-    [
-        {"chunks": (4, 2)},
-        {"chunks": (4, 2), "zarr_format": 2},
-        {"chunks": (2, 2), "shards": (8, 2)},
-        {"chunks": [[4, 4], [2]]},
-    ],
-    ids=str,
-)
+LAYOUTS = [
+    {"chunks": (4, 2)},
+    {"chunks": (4, 2), "zarr_format": 2},
+    {"chunks": (4, 2), "zarr_format": "n5"},
+    {"chunks": (2, 2), "shards": (8, 2)},
+    {"chunks": [[4, 4], [2]]},
+]
+
+
+def opened(store: Any, layout: dict[str, Any]) -> azarr.Array:
+    return azarr.open_array(store, mode="r+", zarr_format=layout.get("zarr_format"))
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=str)
 @pytest.mark.parametrize("value", [5, 0])
 def test_who_does_not_know_that_the_array_is_longer_now_keeps_the_new_rows(
     make_store: Any, layout: dict[str, Any], value: int
@@ -284,10 +288,39 @@ def test_who_does_not_know_that_the_array_is_longer_now_keeps_the_new_rows(
     store = make_store()
     array = azarr.create_array(store, shape=(3, 2), dtype="i4", **layout)
     array[...] = 1
-    azarr.open_array(store).append([[9, 9], [9, 9]])
+    opened(store, layout).append([[9, 9], [9, 9]])
     array[...] = value
-    found = azarr.open_array(store)[...]
+    found = opened(store, layout)[...]
     np.testing.assert_array_equal(found, [[value] * 2] * 3 + [[9, 9]] * 2)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=str)
+@pytest.mark.parametrize("selection", [(0, 0), slice(0, 1), (slice(None), 1)])
+def test_a_part_that_is_written_by_an_old_shape_leaves_the_new_rows_alone(
+    make_store: Any, layout: dict[str, Any], selection: Any
+) -> None:
+    store = make_store()
+    array = azarr.create_array(store, shape=(3, 2), dtype="i4", **layout)
+    array[...] = 1
+    opened(store, layout).append([[9, 9], [9, 9]])
+    array[selection] = 5
+    expected = np.array([[1, 1]] * 3 + [[9, 9]] * 2)
+    expected[:3][selection] = 5
+    np.testing.assert_array_equal(opened(store, layout)[...], expected)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=str)
+@pytest.mark.parametrize("dtype", ["i4", "str"])
+def test_a_single_element_is_not_taken_for_the_whole_chunk(
+    make_store: Any, layout: dict[str, Any], dtype: str
+) -> None:
+    store = make_store()
+    one, two, nine = np.array([1, 2, 9]).astype(dtype).tolist()
+    array = azarr.create_array(store, shape=(1, 1), dtype=dtype, **layout)
+    array[0, 0] = one
+    opened(store, layout).append(np.array([[nine]], object if dtype == "str" else dtype))
+    array[0, 0] = two
+    assert opened(store, layout)[...].tolist() == [[two], [nine]]
 
 
 def test_a_chunk_that_reaches_out_of_the_array_costs_one_request_the_first_time() -> None:

@@ -115,6 +115,34 @@ def test_a_peer_reads_its_own_array_after_azarr_has_changed_a_part(
     assert after == {**before, "unit": "nm"}
 
 
+@pytest.mark.parametrize("compression", ["raw", "gzip"])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_peer_reads_blocks_that_a_writer_by_an_old_shape_has_changed(
+    tmp_path: Path, peer: Any, compression: str, axis: int
+) -> None:
+    container, values = tmp_path / "data.n5", made_up("u2", (7, 5))
+    peer.write(container, "a", values, (3, 3), COMPRESSIONS[compression])
+    array = azarr.open_array(container, path="a", mode="r+")
+    new = made_up("u2", (1, 5) if axis == 0 else (7, 1), 1)
+    azarr.open_array(container, path="a", mode="r+").append(new, axis)
+    array[2:7, 1:5] = values[2:7, 1:5] = made_up("u2", (5, 4), 2)
+    expected = np.append(values, new, axis)
+    assert peer.read(container, "a").tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("compression", ["raw", "gzip"])
+def test_a_peer_reads_an_array_that_was_made_smaller(
+    tmp_path: Path, peer: Any, compression: str
+) -> None:
+    container, values = tmp_path / "data.n5", made_up("u2", (7, 7))
+    peer.write(container, "a", values, (4, 4), COMPRESSIONS[compression])
+    array = azarr.open_array(container, path="a", mode="r+")
+    array.resize(6, 5)
+    assert peer.read(container, "a").tobytes() == values[:6, :5].tobytes()
+    array[4:, 3:] = values[4:6, 3:5] = 1
+    assert peer.read(container, "a").tobytes() == values[:6, :5].tobytes()
+
+
 def test_missing_blocks_are_zeros_for_a_peer(tmp_path: Path, peer: Any) -> None:
     container = tmp_path / "data.n5"
     root = azarr.open_group(container, mode="w")

@@ -17,6 +17,7 @@ import azarr
 import azarr.aio
 from azarr.codecs import N5Block, compile_pipeline
 from azarr.errors import ChunkDataError, UsageError
+from azarr.storage import MemoryStore
 
 
 def sizes(stored: bytes) -> tuple[int, ...]:
@@ -28,6 +29,10 @@ def sizes(stored: bytes) -> tuple[int, ...]:
 
 def create(store: Any, **arguments: Any) -> azarr.Array:
     return azarr.create_array(store, zarr_format="n5", **arguments)
+
+
+def opened(store: Any) -> azarr.Array:
+    return azarr.open_array(store, mode="r+", zarr_format="n5")
 
 
 def test_blocks_at_the_edges_are_cut_off() -> None:
@@ -64,9 +69,119 @@ def test_blocks_are_written_in_full_size_where_that_is_configured() -> None:
         array[...] = 1
     assert sizes(store["2/2"]) == (3, 2)
     assert array[4, 6] == 1
+
+
+def test_a_block_of_full_size_stays_one() -> None:
+    """What lies outside of the known shape may be what others have appended."""
+    store: dict[str, bytes] = {}
+    array = create(store, shape=(5, 7), chunks=(2, 3), dtype="u1", compressors=None)
+    with azarr.config.using(n5_pad_edges=True):
+        array[...] = 1
     array[4, 6] = 2
-    assert sizes(store["2/2"]) == (1, 1)
+    assert sizes(store["2/2"]) == (3, 2)
     assert array[3:, 5:].tolist() == [[1, 1], [1, 2]]
+
+
+@pytest.mark.parametrize("make", [dict, MemoryStore])
+@pytest.mark.parametrize("selection", [(0, 0), slice(0, 1), ..., (slice(None), [1, 0])], ids=str)
+@pytest.mark.parametrize("dtype", ["u1", "str"])
+def test_a_block_that_is_longer_than_a_writer_knows_is_not_cut_off(
+    make: Any, selection: Any, dtype: str
+) -> None:
+    store = make()
+    values = np.array([[1, 1], [1, 1], [1, 1], [9, 9]]).astype(dtype).astype(object)
+    array = create(store, shape=(3, 2), chunks=(8, 4), dtype=dtype, compressors=None)
+    array[...] = values[:3]
+    opened(store).append(values[3:])
+    array[selection] = values[:3][selection] = np.array(5).astype(dtype).item()
+    assert opened(store)[...].tolist() == (
+        values.astype(dtype).tolist() if dtype == "u1" else values.tolist()
+    )
+    if dtype == "u1":
+        assert sizes(store["0/0"]) == (4, 8)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("make", [dict, MemoryStore])
+@pytest.mark.parametrize("selection", [slice(0, 1), ...], ids=str)
+async def test_an_awaited_writer_does_not_cut_off_what_it_does_not_know(
+    make: Any, selection: Any
+) -> None:
+    store = make()
+    array = await azarr.aio.create_array(
+        store, shape=(3,), chunks=(4,), dtype="i4", zarr_format="n5"
+    )
+    await array.setitem(..., 1)
+    other = await azarr.aio.open_array(store, mode="r+", zarr_format="n5")
+    await other.append(np.array([9]))
+    await array.setitem(selection, 5)
+    expected = np.array([1, 1, 1, 9])
+    expected[:3][selection] = 5
+    await other.refresh()
+    assert (await other.getitem(...)).tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_block_that_has_grown_along_any_axis_keeps_all_of_it(axis: int) -> None:
+    store: dict[str, bytes] = {}
+    array = create(store, shape=(2, 2), chunks=(4, 4), dtype="u1", compressors=None)
+    array[...] = 1
+    opened(store).append(np.full((1, 2) if axis == 0 else (2, 1), 9, "u1"), axis)
+    array[...] = 5
+    grown = opened(store)[...]
+    assert grown.sum() == 4 * 5 + 2 * 9
+    assert grown.take(2, axis).tolist() == [9, 9]
+
+
+def test_a_block_that_becomes_zeros_is_stored_if_others_have_appended_to_it() -> None:
+    store = MemoryStore()
+    array = create(store, shape=(3,), chunks=(4,), dtype="u1", write_empty_chunks=False)
+    array[...] = 1
+    opened(store).append(np.array([9], "u1"))
+    array[...] = 0
+    assert opened(store)[...].tolist() == [0, 0, 0, 9]
+
+
+def test_what_a_smaller_shape_has_left_out_does_not_come_back() -> None:
+    store = MemoryStore()
+    array = create(store, shape=(6, 6), chunks=(4, 4), dtype="u1", compressors=None)
+    array[...] = 1
+    before = opened(store)
+    array.resize(5, 3)
+    # One writer knows the new shape, one does not.
+    array[0, 0] = 2
+    before[4, 0] = 3
+    array[4:, 1:] = 4
+    array.resize(8, 8)
+    expected = np.zeros((8, 8), "u1")
+    expected[:5, :3] = 1
+    expected[0, 0], expected[4, 0], expected[4, 1:3] = 2, 3, 4
+    assert array[...].tolist() == expected.tolist()
+
+
+@given(data=st.data())
+def test_two_writers_of_whom_each_knows_its_own_shape_lose_nothing(data: st.DataObject) -> None:
+    chunks = data.draw(st.integers(1, 5)), data.draw(st.integers(1, 5))
+    expected = np.ones((data.draw(st.integers(1, 6)), data.draw(st.integers(1, 6))), "u1")
+    store = data.draw(st.sampled_from([dict, MemoryStore]))()
+    first = create(store, shape=expected.shape, chunks=chunks, dtype="u1")
+    first[...] = expected
+    writers = [first, opened(store)]
+    for value in range(2, 7):
+        writer = data.draw(st.sampled_from(writers))
+        if data.draw(st.booleans()):
+            axis = data.draw(st.integers(0, 1))
+            writer.attrs.refresh()
+            row = np.full((1, writer.shape[1]) if axis == 0 else (writer.shape[0], 1), value, "u1")
+            writer.append(row, axis)
+            expected = np.append(expected, row, axis)
+        else:
+            ends = [data.draw(st.lists(st.integers(0, n), min_size=2, max_size=2)) for n in (7, 7)]
+            rows, columns = (slice(*sorted(pair)) for pair in ends)
+            writer[rows, columns] = value
+            height, width = writer.shape
+            expected[:height, :width][rows, columns] = value
+    assert opened(store)[...].tolist() == expected.tolist()
 
 
 def test_a_block_that_was_cut_off_is_filled_up_when_the_array_grows() -> None:

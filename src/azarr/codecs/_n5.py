@@ -151,6 +151,15 @@ class N5Blocks:
         elements = self._pipeline((header.count,)).decode(payload)
         return N5Block(header.mode, header.shape, elements)
 
+    def extent(self, data: Buffer) -> Shape:
+        """The positions of a chunk that a stored block has, from its header.
+
+        Raises:
+            ChunkDataError: the header is damaged.
+        """
+        shape = self._header(memoryview(data)).shape
+        return (1,) * len(self._shape) if shape is None else shape
+
     def write(self, block: N5Block) -> bytes:
         """The bytes to store for a block."""
         elements = np.asarray(block.elements, self._stored.dtype).reshape(-1)
@@ -289,7 +298,8 @@ def _compile_block(spec: CodecSpec, before: Any) -> Stage:
             encode, decode = _encode_strings(blocks), _decode_strings(blocks, chunk)
         case _:
             encode, decode = _encode_object(blocks), _decode_object(blocks, chunk)
-    return Stage(after=Memory(size), encode=encode, decode=decode, detail=blocks, clips=True)
+    after, extent = Memory(size), blocks.extent
+    return Stage(after=after, encode=encode, decode=decode, detail=blocks, extent=extent)
 
 
 def _encoded(chunk: Chunk) -> Size:

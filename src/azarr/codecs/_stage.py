@@ -115,7 +115,8 @@ class Stage:
         decode_into: like `decode`, into the given contiguous array of exactly the right size.
         is_view: decoding neither copies nor computes: the memory of the chunk is the bytes.
         detail: what a serializer wants to tell the layers above (a shard its layout).
-        clips: a serializer that is to be given only what of a chunk lies inside the array.
+        extent: of a serializer that is to be given only what of a chunk lies inside the array: how
+            much of it some encoded bytes hold, in elements along each dimension.
     """
 
     after: Chunk | Memory
@@ -124,7 +125,7 @@ class Stage:
     decode_into: Callable[[Buffer, NDArray], Any] | None = None
     is_view: bool = False
     detail: Any = None
-    clips: bool = False
+    extent: Callable[[Buffer], Shape] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +138,14 @@ class Codec:
             `MetadataError` naming the value and what is allowed.
         frames: a serializer whose own header goes before what the compressors make: it is given
             their specifications as `codecs` in its configuration, and compiles them itself.
+        shared: what `compile` makes depends on nothing but its arguments, so that equal arrays
+            share it. False for codecs whose implementation a program may exchange.
     """
 
     kind: Kind
     compile: Callable[[CodecSpec, Any], Stage]
     frames: bool = False
+    shared: bool = False
 
 
 def as_bytes(memory: Any) -> Buffer:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from copy import copy
 from functools import partial
 from math import prod
+from operator import gt
 from typing import Any, Protocol
 
 import numpy as np
@@ -51,7 +52,7 @@ def merger(array: ArrayState, plan: Plan, fields: FieldNames) -> Merger:
     is_empty = None if array.write_empty_chunks else emptiness(array)
     pipeline = array.pipeline if layout is None else layout.inner
     chunks = ChunkMerger(pipeline, array.fill, plan.flat, fields, is_empty)
-    if pipeline.clips and not config.get().n5_pad_edges:
+    if pipeline.extent is not None and not config.get().n5_pad_edges:
         chunks.lies_inside = partial(_inside, array)
     return chunks if layout is None else ShardMerger(layout, plan, chunks)
 
@@ -143,7 +144,7 @@ class ChunkMerger:
         else:
             for name in self._fields:
                 view[name][selection] = part[name]
-        return self.whole(chunk)
+        return self.whole(chunk, old)
 
     def empty(self) -> Buffer:
         return self._stored(self._filled())
@@ -153,16 +154,27 @@ class ChunkMerger:
         chunk[...] = self._fill
         return chunk
 
-    def whole(self, chunk: NDArray) -> Buffer | None:
-        """The value of a chunk of which all is given, in any memory layout."""
+    def whole(self, chunk: NDArray, old: Buffer | None = None) -> Buffer | None:
+        """The value of a chunk of which all is given, in any memory layout, instead of `old`."""
         if self._is_empty is not None and self._is_empty(chunk):
             return None
-        return self._stored(chunk)
+        return self._stored(chunk, old)
 
-    def _stored(self, chunk: NDArray) -> Buffer:
-        if chunk.shape != self._stored_shape:
+    def _stored(self, chunk: NDArray, old: Buffer | None = None) -> Buffer:
+        if chunk.shape != self._stored_shape and not self._reaches_out(old):
             chunk = chunk[tuple(map(slice, self._stored_shape))]
         return self._pipeline.encode(chunk)
+
+    def _reaches_out(self, old: Buffer | None) -> bool:
+        """Whether more is stored than lies inside, for all that this writer knows.
+
+        Others may have made the array longer since, so nothing of it is cut off. In which shape it
+        lies inside is not known then; and not every reader knows blocks of a size in between.
+        """
+        extent = self._pipeline.extent
+        if old is None or extent is None:
+            return False
+        return any(map(gt, extent(old), self._stored_shape))
 
 
 class ShardMerger:

@@ -91,13 +91,14 @@ async def _delete(runtime: Runtime, keys: list[str]) -> None:
 async def _clear_cut_chunks(runtime: Runtime, array: ArrayState, shape: Shape) -> None:
     metadata = array.metadata
     fill = filled(array)
+    smaller = replace(array, metadata=replace(metadata, shape=shape))
     for region in cut_regions(metadata.shape, shape, metadata.chunk_grid):
         plan = plan_selection(
             basic_selection(region, metadata.shape), metadata.shape, metadata.chunk_grid
         )
         if plan.count:
             value = np.broadcast_to(fill, plan.shape)
-            await write(runtime, array, plan, value, None, only_stored=True)
+            await write(runtime, smaller, plan, value, None, only_stored=True)
 
 
 def filled(array: ArrayState) -> NDArray:

@@ -136,7 +136,8 @@ class _ChunkWriter:
         """Whether a chunk of which everything inside the array is given has more outside of it."""
         array = self._array
         size = prod(array.at(key).pipeline.chunk_shape) if array.varied else self._chunk_size
-        return isinstance(part, np.ndarray) and part.size != size
+        # A single element comes as itself.
+        return (part.size if isinstance(part, np.ndarray) else 1) != size
 
     async def create_or_update(self, key: str, selection: Any, part: NDArray) -> None:
         """Store such a chunk: the rest of it is data if others have made the array longer since.
