@@ -40,6 +40,11 @@ def new_sharded(store: Any) -> azarr.Array:
     return azarr.create_array(store, data=values, chunks=(8, 8), shards=(32, 32))
 
 
+def new_large_sharded(store: Any) -> azarr.Array:
+    """A shard of 2 MiB, of 16 inner chunks."""
+    return azarr.create_array(store, data=np.ones((1024, 1024), "u2"), chunks=256, shards=1024)
+
+
 def new_group(store: Any) -> azarr.Group:
     """20 arrays."""
     group = azarr.create_group(store)
@@ -101,17 +106,23 @@ def reading_a_shard(store: Any) -> Operation:
     return lambda: array[:32, :32]
 
 
-@row("read an inner chunk of a shard")
-def reading_an_inner_chunk(store: Any) -> Operation:
+@row("read an inner chunk of a shard of at most 1 MiB")
+def reading_an_inner_chunk_of_a_small_shard(store: Any) -> Operation:
     array = new_sharded(store)
+    return lambda: array[0, 0]
+
+
+@row("read an inner chunk of a larger shard")
+def reading_an_inner_chunk(store: Any) -> Operation:
+    array = new_large_sharded(store)
     return lambda: array[0, 0]
 
 
 @row("read another inner chunk of that shard")
 def reading_another_inner_chunk(store: Any) -> Operation:
-    array = new_sharded(store)
+    array = new_large_sharded(store)
     assert array[0, 0] == 1
-    return lambda: array[20, 20]
+    return lambda: array[600, 600]
 
 
 @row("write a whole shard")

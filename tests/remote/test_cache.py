@@ -152,10 +152,11 @@ def test_twenty_readers_of_one_chunk_make_one_request(
     assert len(store.log) == 1
 
 
-def test_twenty_threads_that_read_one_inner_chunk_make_two_requests(
-    array: Any, store: LatencyStore
+@pytest.mark.parametrize(("gap", "requests"), [(None, 1), (0, 2)])
+def test_twenty_threads_that_read_one_inner_chunk_make_the_requests_of_one(
+    array: Any, store: LatencyStore, gap: int | None, requests: int
 ) -> None:
-    azarr.config.set(cache_bytes=MIB, cache_max_age=0.0)
+    azarr.config.set(cache_bytes=MIB, cache_max_age=0.0, coalesce_gap=gap)
     store.seconds = 0.05
     barrier = threading.Barrier(20, timeout=20)
 
@@ -166,7 +167,7 @@ def test_twenty_threads_that_read_one_inner_chunk_make_two_requests(
     with ThreadPoolExecutor(20) as threads:
         assert list(threads.map(read, range(20))) == [3] * 20
     # A barrier releases threads over some milliseconds; none of them comes after the answer.
-    assert len(store.log) <= 2
+    assert len(store.log) <= requests
 
 
 def test_a_reader_who_is_cancelled_leaves_the_loading_to_the_next(store: LatencyStore) -> None:

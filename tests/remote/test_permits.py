@@ -242,3 +242,25 @@ def test_an_array_that_is_read_in_pieces_has_bounded_memory() -> None:
     finally:
         tracemalloc.stop()
     assert peak - result.nbytes < 4 * 2 * chunk + 2**20
+
+
+@pytest.mark.parametrize("limit", [3, 5, 100])
+@pytest.mark.parametrize("kind", [ObstoreStore, FsspecStore])
+def test_every_byte_range_is_a_request_of_the_limit(
+    kind: Any, limit: int, make: MakeStore, server: S3Server
+) -> None:
+    """Eight ranges of each of three shards: one request each, and no more at once than allowed."""
+    store = make(kind, "bucket")
+    options: dict[str, Any] = {"shards": (1, 32), "chunks": (1, 1), "compressors": None}
+    array = azarr.create_array(store, shape=(3, 32), dtype="u1", **options)
+    values = np.arange(96, dtype="u1").reshape(3, 32)
+    array[:] = values
+    azarr.config.set(coalesce_gap=0, requests=limit)
+    server.conditions = Conditions(latency=0.005)
+    array[:, 0]  # the indexes are known from now on
+    before = azarr.stats()[store.origin]["requests"]
+    server.log.clear()
+    np.testing.assert_array_equal(array[:, 1::4], values[:, 1::4])
+    assert server.log.requests == azarr.stats()[store.origin]["requests"] - before == 24
+    assert server.log.most_in_flight <= limit
+    assert process().permits.held(("requests", store.origin)) == 0

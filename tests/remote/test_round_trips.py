@@ -51,8 +51,17 @@ def _write_part(store: Any) -> Action:
     return lambda: array.__setitem__((slice(4, 12), slice(4, 12)), 8)
 
 
-def _read_shards(store: Any) -> Action:
+def _read_small_shards(store: Any) -> Action:
     array = _array(store, shards=(32, 32))
+    return lambda: array[0, :]
+
+
+LARGE: dict[str, Any] = {"shape": (2048, 2048), "chunks": (256, 256), "shards": (1024, 1024)}
+"""Shards of 2 MiB."""
+
+
+def _read_shards(store: Any) -> Action:
+    array = _array(store, **LARGE)
     return lambda: array[0, :]
 
 
@@ -60,6 +69,22 @@ def _read_shards_again(store: Any) -> Action:
     read = _read_shards(store)
     read()
     return read
+
+
+def _read_small_shards_again(store: Any) -> Action:
+    read = _read_small_shards(store)
+    read()
+    return read
+
+
+def _write_shards(store: Any) -> Action:
+    array = _array(store, **LARGE)
+    return lambda: array.__setitem__(0, 8)
+
+
+def _write_small_shards(store: Any) -> Action:
+    array = _array(store, shards=(32, 32))
+    return lambda: array.__setitem__(0, 8)
 
 
 def _create(store: Any) -> Action:
@@ -204,8 +229,10 @@ OPERATIONS: dict[str, tuple[Callable[[Any], Action], int]] = {
     "read any number of chunks": (_read, 1),
     "write any number of whole chunks": (_write, 1),
     "write parts of chunks": (_write_part, 2),
-    "read parts of shards": (_read_shards, 2),
+    "read parts of shards of at most 1 MiB": (_read_small_shards, 1),
+    "read parts of larger shards": (_read_shards, 2),
     "read parts of shards again": (_read_shards_again, 1),
+    "write parts of shards": (_write_shards, 2),
     "create an array in an open group": (_create, 2),
     "create 20 arrays in an open group": (_create_many, 2),
     "update attributes": (_attributes, 2),
@@ -224,6 +251,8 @@ OPERATIONS: dict[str, tuple[Callable[[Any], Action], int]] = {
 }
 # What the text below the table says.
 DETAILS: dict[str, tuple[Callable[[Any], Action], int]] = {
+    "read parts of small shards again": (_read_small_shards_again, 1),
+    "write parts of small shards": (_write_small_shards, 2),
     "append to known chunks": (_append_again, 3),
     "append to an array just created": (_append_unknown, 4),
     "append to known chunks, alone": (_append_alone_again, 2),

@@ -1,8 +1,11 @@
-"""A shard that is written anew between the reading of its index and of its inner chunks."""
+"""A shard that is written anew between the reading of its index and of its inner chunks.
+
+These shards are small. Unless a test says so, they are not read whole.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -34,6 +37,12 @@ class Meddler(CountingStore):
             return super().get_ranges_with_generation(key, ranges, generation)
         buffers = self.get_ranges(key, ranges)
         return None if buffers is None else (buffers, None)
+
+
+@pytest.fixture(autouse=True)
+def _by_ranges() -> Iterator[None]:
+    with azarr.config.using(coalesce_gap=0):
+        yield
 
 
 @pytest.fixture(params=["memory", "local"])
@@ -144,11 +153,17 @@ def test_a_store_that_answers_short_is_an_error_and_not_a_loop(conditional: bool
         azarr.open_array(store)[9]
 
 
+@pytest.mark.parametrize("gap", [0, None])
 @pytest.mark.parametrize("conditional", [True, False])
 def test_an_inner_chunk_that_was_missing_is_seen_once_another_process_has_written_it(
-    conditional: bool,
+    conditional: bool, gap: int | None
 ) -> None:
     """A remembered index must not say what is missing: it may be an old one."""
+    with azarr.config.using(coalesce_gap=gap):
+        _another_process_writes(conditional)
+
+
+def _another_process_writes(conditional: bool) -> None:
     values = MemoryStore()
     stores = [LatencyStore(values, 0), LatencyStore(values, 0)]
     for store in stores:

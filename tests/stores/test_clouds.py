@@ -164,8 +164,9 @@ def test_an_array_is_written_and_read(make: MakeStore, zarr_format: int) -> None
         azarr.open(make("none"), mode="r")
 
 
+@pytest.mark.parametrize("gap", [0, None])  # None: it is read whole the first time
 @pytest.mark.parametrize("index_location", ["start", "end"])
-def test_a_shard_is_read_in_parts(make: MakeStore, index_location: str) -> None:
+def test_a_shard_is_read_in_parts(make: MakeStore, index_location: str, gap: int | None) -> None:
     values = np.arange(64 * 64, dtype="i4").reshape(64, 64)
     shards = {"shape": (64, 64), "index_location": index_location}
     array = azarr.create_array(
@@ -175,7 +176,9 @@ def test_a_shard_is_read_in_parts(make: MakeStore, index_location: str) -> None:
     array[5, :9] = -1
     values[5, :9] = -1
     again = azarr.open(make(), mode="r")
-    np.testing.assert_array_equal(again[4:20, 30:50], values[4:20, 30:50])
+    with azarr.config.using(coalesce_gap=gap):
+        np.testing.assert_array_equal(again[4:20, 30:50], values[4:20, 30:50])
+        np.testing.assert_array_equal(again[40:, 30:50], values[40:, 30:50])
     np.testing.assert_array_equal(again[...], values)
 
 

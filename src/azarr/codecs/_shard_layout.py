@@ -101,6 +101,18 @@ class ShardLayout:
         """The byte range of the index in any shard."""
         return (-self.index_nbytes, None) if self.index_at_end else (0, self.index_nbytes)
 
+    def is_small(self, shards: int, gap: int, most: int) -> bool:
+        """Whether shards are read whole, rather than an index of each first and then its ranges.
+
+        The rule of `coalesce` with decoded bytes, which are known before anything is read: `gap`
+        more bytes are read rather than ask again, and all the shards have at most `most`, for they
+        arrive over one line, and their indexes in one round trip.
+        """
+        if self.inner.data_type.is_object:  # of any length
+            return False
+        nbytes = prod(self.counts) * self.inner.nbytes
+        return nbytes <= gap and shards * nbytes <= most
+
     def parse_index(self, data: Buffer, shard_nbytes: int | None = None) -> Index:
         """The index from the bytes of its range.
 
@@ -211,6 +223,25 @@ class ShardLayout:
         for start in range(0, self.shape[0], inner[0]):
             row = shard[start : start + inner[0]].reshape(split).transpose(axes)
             yield from np.ascontiguousarray(row).reshape(-1, *inner)
+
+    def view(self, shard: Buffer, index: Index) -> NDArray | None:
+        """A shard's array as it lies in the bytes of a whole shard, if it does.
+
+        That is where inner chunks are stored as they are in memory, all of them, in C order.
+
+        Returns:
+            Of shape `(count, length, count, length, ...)`: an axis of the shard is two of them.
+        """
+        inner = self.inner
+        offsets, sizes = index.array().T
+        first = offsets[0]
+        if not inner.plain or (sizes != inner.nbytes).any():
+            return None
+        if (offsets != np.arange(len(offsets), dtype=np.uint64) * sizes[0] + first).any():
+            return None
+        shape, ndim = (*self.counts, *inner.chunk_shape), len(self.counts)
+        stored: NDArray = np.ndarray(shape, inner.data_type.dtype, shard, int(first))
+        return stored.transpose(*chain(*((axis, ndim + axis) for axis in range(ndim))))
 
     def slices(self) -> Iterator[tuple[slice, ...]]:
         """Where each inner chunk lies in the shard's array, in C order."""

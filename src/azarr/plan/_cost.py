@@ -27,7 +27,8 @@ class Terms:
         layout: how chunks are divided once more, if they are; the largest, where they differ.
         layout_at: the same for one key, where chunks have different shapes.
         known: the index of a shard by its key, where it is known; None: it has to be read.
-        gap, most: which byte ranges of a shard are read as one, see `coalesce`.
+        gap, most: which byte ranges of a shard are read as one, see `coalesce`, and which shards
+            are read whole, see `ShardLayout.is_small`.
         whole_fields: False: elements are written in part, so every chunk is read first.
         skips_empty: a chunk that becomes empty may need no second request.
         read_most: the most requests that reading one chunk may take (3 with partial decompression).
@@ -215,7 +216,10 @@ def _steps(
             touched = [number for number, *_ in inner.steps(layout)]
         if not write:
             assert layout is not None  # reading without shards is not counted by steps
-            yield _shard_read(key, touched, whole, nbytes, terms, layout)
+            # Those of different shapes are read each by itself.
+            shards = plan.count if terms.layout_at is None else 1
+            small = layout.is_small(shards, terms.gap, terms.most)
+            yield _shard_read(key, touched, whole, small, nbytes, terms, layout)
             continue
         index = 0 if layout is None else layout.index_nbytes
         chunks = 1 if touched is None else len(touched)
@@ -239,13 +243,20 @@ def _reaches_out(key: str, metadata: ArrayMetadata) -> bool:
 
 
 def _shard_read(
-    key: str, touched: list[int], whole: bool, nbytes: int, terms: Terms, layout: ShardLayout
+    key: str,
+    touched: list[int],
+    whole: bool,
+    small: bool,
+    nbytes: int,
+    terms: Terms,
+    layout: ShardLayout,
 ) -> _Step:
     """Whole in one request; else the index, unless it is known, and then ranges of it."""
     count = len(touched)
-    if whole or count == prod(layout.counts):
+    whole = whole or count == prod(layout.counts)
+    index = None if whole else terms.known(key)
+    if whole or (small and index is None):
         return _Step(count, 1, 1, 1, nbytes + layout.index_nbytes, 0, 2 * nbytes)
-    index = terms.known(key)
     if index is not None:
         entries = [entry for number in touched if (entry := index[number]) is not None]
         ranges = coalesce(entries, terms.gap, terms.most)

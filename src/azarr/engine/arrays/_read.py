@@ -82,6 +82,16 @@ def _varied_reading(
     return Reading(work, steps, plan.count, nbytes, nbytes, lambda: plan.finish(target, out))
 
 
+FEW_SHARDS = 8
+"""Counting the inner chunks of a shard takes 10 us; what reads more shards takes long anyway."""
+
+
 def decoded_bytes(plan: Plan, array: ArrayState) -> int:
-    """Bytes that carrying out the plan decodes: the measure of how long it may take."""
-    return plan.count * array.pipeline.nbytes
+    """Bytes that reading by the plan decodes at most: the measure of how long it may take."""
+    layout = array.shards
+    if layout is None or plan.count > FEW_SHARDS:
+        return plan.count * array.pipeline.nbytes
+    steps = plan.steps(array.metadata.chunk_key_encoding)
+    shape, inner = layout.shape, layout.inner
+    counts = (plan.inner(each, shape, inner.chunk_shape).count for _, each, *_ in steps)
+    return sum(counts) * inner.nbytes

@@ -40,7 +40,10 @@ def cached_reading(
     target = plan.target(out)
     fill = array.fill if fields is None else array.fill[fields]
     chunks: _Chunks | _InnerChunks
-    chunks = _Chunks(runtime, array) if layout is None else _InnerChunks(runtime, array, layout)
+    if layout is None:
+        chunks = _Chunks(runtime, array)
+    else:
+        chunks = _InnerChunks(runtime, array, layout, plan.count)
 
     def scatter(chunk: NDArray | None, selection: Any, into: NDArray, at: Any, flat: bool) -> None:
         if chunk is None:
@@ -108,11 +111,13 @@ class _Chunks:
 class _InnerChunks:
     """Decoded inner chunks by key and number."""
 
-    def __init__(self, runtime: Runtime, array: ArrayState, layout: ShardLayout) -> None:
+    def __init__(
+        self, runtime: Runtime, array: ArrayState, layout: ShardLayout, count: int
+    ) -> None:
         self._loader = Loader(runtime)
         self._runtime = runtime
         self._layout = layout
-        self._reader = ShardReader(runtime, array, layout, None)
+        self._reader = ShardReader(runtime, array, layout, None, count)
         self._form = _form(array)
 
     async def get(self, key: str, numbers: Sequence[int]) -> list[Any]:

@@ -102,13 +102,14 @@ class Scratch:
         A permutation or repetition of a chunk's elements has its shape too, and index arrays make
         copies of the target, so only slices count.
         """
-        if not (_in_order(chunk_selection) and _in_order(out_selection)):
+        if not (in_order(chunk_selection) and in_order(out_selection)):
             return None
         piece = target[(*out_selection, ...)]  # of a 0-d target a view too, and no scalar
         return piece if self.is_like(piece) else None
 
 
-def _in_order(selection: Any) -> bool:
+def in_order(selection: Any) -> bool:
+    """Whether it is made of slices without steps, so that it selects one block as it lies."""
     return all(
         each is Ellipsis or (type(each) is slice and each.step in (None, 1)) for each in selection
     )

@@ -8,17 +8,19 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request to a store.
+    """A request to a store, or one for each byte range of a value, all at once.
 
     Attributes:
         kind: the store's method: "get", "set_if", "list" ...
         store: the store, as it shows itself; never its credentials.
         key: the key or prefix.
+        count: how many requests it is.
     """
 
     kind: str
     store: Any
     key: str
+    count: int = 1
 
 
 class Observer:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import atexit
 import os
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from math import prod
 from threading import Barrier, Lock, Thread
@@ -46,6 +46,7 @@ class Process:
     def __init__(self) -> None:
         self.permits = Permits()
         self.shard_indexes = LruCache(SHARD_INDEX_BYTES)
+        self.shards_on_their_way: set[Hashable] = set()
         self.documents = LruCache(DOCUMENT_BYTES)
         self.edges = LruCache(EDGE_BYTES)
         self.cache = Cache()

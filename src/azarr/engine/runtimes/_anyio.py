@@ -62,8 +62,16 @@ class AnyioRuntime:
     async def get_ranges_with_generation(
         self, key: str, ranges: Sequence[ByteRange], generation: Generation | None = None
     ) -> Ranges | None:
-        call = partial(self.store.get_ranges_with_generation, key, ranges, generation)
-        return await self._requests.send("get_ranges_with_generation", key, call)
+        buffers: list[Buffer] = []
+        while True:
+            some = ranges[: self._requests.capacity]
+            call = partial(self.store.get_ranges_with_generation, key, some, generation)
+            kind, count = "get_ranges_with_generation", max(1, len(some))
+            found = await self._requests.send(kind, key, call, count=count)
+            if found is None or len(some) == len(ranges):
+                return found and (buffers + found[0], found[1])
+            buffers += found[0]
+            ranges, generation = ranges[len(some) :], found[1]
 
     async def get_with_generation(self, key: str) -> tuple[Buffer | None, Generation | None]:
         call = partial(self.store.get_with_generation, key)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
+from functools import partial
 from random import random
 from time import monotonic
 from typing import TypeVar
@@ -48,7 +49,8 @@ class Requests:
         limit, most = self._origin.limit, settings.requests
         limit.allow(most)
         self._most = most
-        self._permit = Permit(("requests", store.origin), lambda: min(limit.value, most))
+        self._permits = partial(Permit, ("requests", store.origin), lambda: min(limit.value, most))
+        self._permit = self._permits()
 
     @property
     def capacity(self) -> int:
@@ -56,18 +58,24 @@ class Requests:
         return min(self._origin.limit.value, self._most)
 
     async def send(
-        self, kind: str, key: str, call: Callable[[], Awaitable[T]], nbytes: int | None = None
+        self,
+        kind: str,
+        key: str,
+        call: Callable[[], Awaitable[T]],
+        nbytes: int | None = None,
+        count: int = 1,
     ) -> T:
         """The answer to a request, sent again while it fails in ways that may pass.
 
         Args:
             nbytes: of the value that is sent; None: one is received, or none.
+            count: how many requests it is, which go out at once.
 
         Raises:
             StoreError: it failed for good, or as often as the policy allows.
         """
         await take_turns()  # a store that never suspends must not hold the loop
-        request = Request(kind, self._store, key)
+        request = Request(kind, self._store, key, count)
         hedge = self._policy.hedge and kind in READS
         attempt, backoffs = 1, 0
         self._origin.retries.earn(self._policy.budget)
@@ -150,12 +158,13 @@ class Requests:
         begun: Callable[[], None] | None = None,
     ) -> T:
         origin, observers = self._origin, process().observers
-        async with self._permit:
+        count = request.count
+        async with self._permit if count == 1 else self._permits(count):
             if begun is not None:
                 begun()
-            origin.in_flight += 1
+            origin.in_flight += count
             counts = origin.counts
-            counts.requests += 1
+            counts.requests += count
             counts.most_in_flight = max(counts.most_in_flight, origin.in_flight)
             for observer in observers:
                 observer.started(request)
@@ -171,7 +180,7 @@ class Requests:
                     self._failed(error, start)
                 raise
             finally:
-                origin.in_flight -= 1
+                origin.in_flight -= count
                 if observers:
                     seconds = monotonic() - start
                     for observer in observers:
@@ -181,7 +190,8 @@ class Requests:
         origin = self._origin
         if nbytes is None:
             value = answer[0] if type(answer) is tuple else answer
-            nbytes = len(value) if isinstance(value, bytes | memoryview) else 0
+            values = value if type(value) is list else [value]
+            nbytes = sum(len(each) for each in values if isinstance(each, bytes | memoryview))
         origin.limit.answered(seconds, origin.in_flight, (kind, size_class(nbytes)))
         if kind in READS:
             origin.latencies.add(seconds, origin.in_flight)

@@ -39,13 +39,14 @@ class Operation(Generic[T_co]):
         beside: another store that its body also turns to, by `runtime.beside(store)`.
         reads: it only reads, and may be begun again.
         body: the core coroutine, given the runtime to await.
-        steps, nbytes: how many chunks, and how many decoded bytes, it works on.
+        steps: how many chunks it works on.
+        nbytes: how many decoded bytes, or what counts them, where that takes time.
     """
 
     store: Store
     body: Callable[[Runtime], Coroutine[Any, Any, T_co]]
     steps: int = 1
-    nbytes: int = 0
+    nbytes: int | Callable[[], int] = 0
     beside: Store | None = None
     reads: bool = False
 
@@ -70,7 +71,8 @@ class Operation(Generic[T_co]):
     @property
     def seconds(self) -> float:
         """An upper estimate of the time it takes beside waiting for the store."""
-        return self.steps * STEP_SECONDS + self.nbytes * BYTE_SECONDS
+        nbytes = self.nbytes if isinstance(self.nbytes, int) else self.nbytes()
+        return self.steps * STEP_SECONDS + nbytes * BYTE_SECONDS
 
 
 def _awaits(store: Store) -> bool:
