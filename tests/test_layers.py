@@ -30,7 +30,7 @@ LAYERS = (
     ("engine",),
     ("nodes",),
     ("tools",),
-    ("blocking", "aio", "storage", "."),
+    ("blocking", "blocking_tools", "aio", "storage", "."),
     ("integrations", "compat", "cli", "testing"),
 )
 # The same inside a layer that has folders; "." are the modules beside them.

@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from azarr.blocking import (
         array,
         consolidate_metadata,
-        copy,
-        copy_all,
-        copy_store,
         create,
         create_array,
         create_group,
@@ -27,7 +24,6 @@ if TYPE_CHECKING:
         full,
         full_like,
         group,
-        load,
         ones,
         ones_like,
         open,
@@ -36,12 +32,18 @@ if TYPE_CHECKING:
         open_group,
         open_like,
         read_many,
+        zeros,
+        zeros_like,
+    )
+    from azarr.blocking_tools import (
+        copy,
+        copy_all,
+        copy_store,
+        load,
         save,
         save_array,
         save_group,
         tree,
-        zeros,
-        zeros_like,
     )
     from azarr.engine import (
         LoggingObserver,
@@ -101,14 +103,25 @@ __all__ = [
 
 
 _SUBMODULES = ("aio", "codecs", "storage")
-_SOURCES = ("azarr.blocking", "azarr.engine", "azarr.nodes", "azarr.errors")
+_SOURCES = ("azarr.blocking", "azarr.engine", "azarr.nodes", "azarr.errors", "azarr.blocking_tools")
+
+
+_STORES = frozenset(
+    "MemoryStore KVStore DirectoryStore NestedDirectoryStore TempStore ZipStore DBMStore LMDBStore "
+    "SQLiteStore MongoDBStore RedisStore LRUStoreCache ABSStore FSStore ConsolidatedMetadataStore "
+    "N5Store N5FSStore".split()
+)
+"""Names of `azarr.storage` that zarr 2 has at the top, for programs that come from it."""
 
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":  # `importlib.metadata` reads files
-        from importlib.metadata import version
+        from importlib.metadata import PackageNotFoundError, version
 
-        return version("azarr")
+        try:
+            return version("azarr")
+        except PackageNotFoundError:  # on the path only; `help(azarr)` asks for it
+            return "0+unknown"
     if name in _SUBMODULES:
         return import_module(f"azarr.{name}")
     if name in __all__:
@@ -117,6 +130,8 @@ def __getattr__(name: str) -> Any:
             if found is not None:
                 globals()[name] = found
                 return found
+    if name in _STORES:
+        return getattr(import_module("azarr.storage"), name)
     raise AttributeError(f"module 'azarr' has no attribute {name!r}")
 
 

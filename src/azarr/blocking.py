@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable
 from functools import update_wrapper
+from types import FunctionType
 from typing import Any, ParamSpec, TypeVar
 
-from azarr import tools
-from azarr.engine import ArrayState, BlockingWay, GroupState, Operation, drive, run, run_all
+from azarr.engine import ArrayState, GroupState, Operation, run, run_all
 from azarr.nodes import (
     Array,
     Group,
@@ -23,15 +22,19 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def presented(function: Callable[..., Any], twin: Callable[P, T], module: str) -> Callable[P, T]:
+def presented(function: Any, twin: Callable[P, T], module: str) -> Callable[P, T]:
     """`twin` with the docstring and the parameters of `function`, and a return type of its own.
 
-    `function` returns an operation; `help`, editors and the site show what the caller gets.
+    `function` returns an operation; `help`, editors and the site show what the caller gets: the
+    signature of what a function wraps. To make all signatures here would take 4 ms.
     """
-    result = inspect.signature(twin).return_annotation
-    update_wrapper(twin, function)
-    signature = inspect.signature(function).replace(return_annotation=result)
-    twin.__signature__ = signature  # type: ignore[attr-defined]
+    shown = FunctionType(
+        function.__code__, function.__globals__, function.__name__, function.__defaults__
+    )
+    shown.__kwdefaults__ = function.__kwdefaults__
+    result = twin.__annotations__["return"]
+    shown.__annotations__ = {**function.__annotations__, "return": result}
+    update_wrapper(twin, shown)
     twin.__module__ = module
     return twin
 
@@ -59,23 +62,11 @@ def _node(
     return presented(function, blocking, "azarr")
 
 
-def _tool(function: Callable[P, tools.Tool[T]]) -> Callable[P, T]:
-    def blocking(*args: P.args, **kwargs: P.kwargs) -> T:
-        return drive(function(*args, **kwargs)(BlockingWay()))
-
-    return presented_tool(function, blocking, "azarr")
-
-
-def presented_tool(
-    function: Callable[..., Any], twin: Callable[P, T], module: str
-) -> Callable[P, T]:
+def presented_tool(function: Any, twin: Callable[P, T], module: str) -> Callable[P, T]:
     """As `presented`; a tool's annotation `Tool[X]` says that the caller gets X."""
-    result = str(inspect.signature(function).return_annotation)
-    twin = presented(function, twin, module)
-    signature = inspect.signature(twin)
-    result = result.removeprefix("Tool[").removesuffix("]")
-    twin.__signature__ = signature.replace(return_annotation=result)  # type: ignore[attr-defined]
-    return twin
+    result: str = function.__annotations__["return"]
+    twin.__annotations__["return"] = result.removeprefix("Tool[").removesuffix("]")
+    return presented(function, twin, module)
 
 
 def read_many(reads: Iterable[tuple[Any, Any]]) -> list[Any]:
@@ -120,11 +111,3 @@ open_group = _group(group_creation.open_group)
 consolidate_metadata = _group(consolidated.consolidate_metadata)
 open_consolidated = _group(consolidated.open_consolidated)
 open = _node(creation.open)
-save = _tool(tools.save)
-save_array = _tool(tools.save_array)
-save_group = _tool(tools.save_group)
-load = _tool(tools.load)
-copy = _tool(tools.copy)
-copy_all = _tool(tools.copy_all)
-copy_store = _tool(tools.copy_store)
-tree = _tool(tools.tree)

@@ -119,5 +119,5 @@ def _compile_v3(spec: CodecSpec, before: Any) -> Stage:
     return _compile(spec, before, {**settings, "shuffle": _SHUFFLES[settings["shuffle"]]})
 
 
-BLOSC = Codec("bytes->bytes", _compile_v3)
-NUMCODECS_BLOSC = Codec("bytes->bytes", _compile_v2)
+BLOSC = Codec("bytes->bytes", _compile_v3, shared=True)
+NUMCODECS_BLOSC = Codec("bytes->bytes", _compile_v2, shared=True)

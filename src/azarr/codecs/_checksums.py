@@ -122,7 +122,7 @@ def _compile_appended(spec: CodecSpec, before: Memory) -> Stage:
     return _stage(spec, before, checksum, "end")
 
 
-CRC32C = Codec("bytes->bytes", _compile_crc32c)
+CRC32C = Codec("bytes->bytes", _compile_crc32c, shared=True)
 NUMCODECS_CRC32C = _with_location(crc32c_function, "end")
 NUMCODECS_CRC32 = _with_location(lambda: zlib.crc32, "start")
 NUMCODECS_ADLER32 = _with_location(lambda: zlib.adler32, "start")

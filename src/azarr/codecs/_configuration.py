@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from azarr.errors import MetadataError
 from azarr.model import CodecSpec, show
@@ -12,8 +11,7 @@ from azarr.model import CodecSpec, show
 REQUIRED: Final = object()
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """One member of a configuration: what it may be, in words and as a test, and its default."""
 
     allowed: str

@@ -117,4 +117,4 @@ def _contiguous(chunk: Chunk, stored: np.dtype[Any]) -> Callable[[NDArray], NDAr
     return contiguous
 
 
-BYTES = Codec("array->bytes", _compile_bytes)
+BYTES = Codec("array->bytes", _compile_bytes, shared=True)

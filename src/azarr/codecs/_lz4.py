@@ -45,4 +45,4 @@ def _compile(spec: CodecSpec, before: Memory) -> Stage:
     return Stage(after=Memory(size.compressed()), encode=encode, decode=decode, decode_into=decode)
 
 
-LZ4 = Codec("bytes->bytes", _compile)
+LZ4 = Codec("bytes->bytes", _compile, shared=True)

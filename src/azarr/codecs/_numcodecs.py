@@ -260,4 +260,3 @@ def _bytes_of(encode: Callable[[Any], Any]) -> Callable[[Any], Buffer]:
 ANY = Codec("bytes->bytes", _compile_any)
 ELEMENTS = Codec("array->array", _compile_elements)
 SHUFFLE = Codec("bytes->bytes", _compile_shuffle)
-ELEMENT_CODECS = tuple(PREFIX + codec_id for codec_id in _RULES)

@@ -104,7 +104,6 @@ _DECODERS: dict[str, _Decoder] = {
 }
 # These write the elements in memory order; the others write a nest of lists, with its shape.
 _FLAT = frozenset({"vlen-utf8", "vlen-bytes", "vlen-array", "categorize"})
-OBJECT_CODECS = tuple(PREFIX + codec_id for codec_id in _DECODERS)
 
 
 def _compile(spec: CodecSpec, before: Any) -> Stage:

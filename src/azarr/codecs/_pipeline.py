@@ -8,15 +8,17 @@ compiles them with the same call.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
+
+import numpy as np
 
 from azarr.codecs._layout import memory_layout
 from azarr.codecs._registry import find_codec
 from azarr.codecs._stage import Chunk, Kind, Memory, Size, Stage, as_bytes, exportable, exports
 from azarr.errors import MetadataError
-from azarr.model import ArrayMetadata, CodecSpec, DataType
+from azarr.model import ArrayMetadata, CodecSpec, DataType, Recent, is_immutable
 from azarr.typing import Buffer, NDArray, Order, Shape
 
 _PICKLE: Final = "numcodecs.pickle"
@@ -57,7 +59,7 @@ class Parts:
 
 
 class Pipeline:
-    """A compiled codec pipeline, immutable and shared by all threads.
+    """A compiled codec pipeline, immutable and shared by all threads, and by equal arrays.
 
     Attributes:
         parts: what it was compiled from.
@@ -74,8 +76,9 @@ class Pipeline:
         encode: `encode(chunk)` returns the bytes to store. The result may be a view of the chunk.
         detail: what the serializer has to tell about itself (a shard its layout), or None.
         stored: how many bytes an encoded chunk can have.
-        clips: chunks at the edge of an array are stored without what lies outside of it: `encode`
-            is to be given only the rest, and `decode` fills up with zeros.
+        extent: not None where chunks at the edge of an array are stored without what lies outside
+            of it: `encode` is to be given only the rest, and `decode` fills up with zeros.
+            `extent(data)` is how much of the chunk is stored, in elements along each dimension.
 
     Example:
         >>> import numpy as np
@@ -102,7 +105,7 @@ class Pipeline:
         "encode",
         "detail",
         "stored",
-        "clips",
+        "extent",
     )
 
     decode: Decode
@@ -114,7 +117,7 @@ class Pipeline:
         self.parts = parts
         self.nbytes = math.prod(parts.chunk_shape) * parts.data_type.itemsize
         self.detail = serializer.detail
-        self.clips = serializer.clips
+        self.extent = serializer.extent
         last = (tail[-1] if tail else serializer).after
         assert isinstance(last, Memory)  # what ends a chain of codecs makes bytes
         self.stored: Size = last.size
@@ -144,8 +147,13 @@ class Pipeline:
         return f"<Pipeline {parts.chunk_shape} {parts.data_type.dtype}: {names or 'memory'}>"
 
 
+_pipelines = Recent[Pipeline](256)
+
+
 def compile_pipeline(metadata: ArrayMetadata, *, allow_pickle: bool = False) -> Pipeline:
-    """Compile the codecs of an array. Does no I/O; do it once per array.
+    """Compile the codecs of an array, or find what was compiled for an equal one. Does no I/O.
+
+    Do it once per array.
 
     Args:
         allow_pickle: let the codec `pickle` run. Reading pickled chunks runs whatever code their
@@ -179,6 +187,36 @@ def compile_parts(parts: Parts, *, allow_pickle: bool = False) -> Pipeline:
             f"codec {_PICKLE!r} runs whatever code is in the chunks, so it is refused unless asked "
             "for: pass allow_pickle=True if you trust everyone who can write them"
         )
+    key = _key(parts)
+    pipeline = None if key is None else _pipelines.get(key)
+    if pipeline is None:
+        pipeline = _compile(parts)
+        if key is not None:
+            _pipelines.put(key, pipeline)
+    return pipeline
+
+
+def _key(parts: Parts) -> Hashable | None:
+    """What a pipeline that arrays may share was made from; None: it may not be shared."""
+    codecs: list[Hashable] = []
+    for specs in (parts.filters, (parts.serializer,), parts.compressors):
+        codecs.append(None)  # where one kind ends and the next begins
+        for spec in specs:
+            if spec is not None:
+                codec = find_codec(spec.name)
+                if not codec.shared:
+                    return None
+                codecs += codec, spec.name, repr(spec.configuration)  # as text: 1 == 1.0 == True
+    fill = parts.fill_value
+    if not is_immutable(fill):
+        return None
+    if isinstance(fill, np.generic):
+        fill = fill.tobytes()  # NaN is not equal to itself, and -0.0 is to 0.0
+    data_type = parts.data_type
+    return data_type, data_type.spelling, parts.chunk_shape, parts.order, fill, *codecs
+
+
+def _compile(parts: Parts) -> Pipeline:
     chunk = Chunk(parts.data_type, parts.chunk_shape, parts.order, parts.fill_value)
     if parts.serializer is None:
         return _compile_v2(parts, chunk)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 from azarr.codecs._stage import Codec
@@ -18,6 +19,7 @@ from azarr.model import register_codec_kind
 ENTRY_POINT_GROUP = "azarr.codecs"
 
 _codecs: dict[str, Codec] = {}
+_built_in: dict[str, str] = {}
 
 
 def register_codec(name: str, codec: Codec) -> None:
@@ -44,9 +46,9 @@ def register_codec(name: str, codec: Codec) -> None:
     register_codec_kind(name, codec.kind)
 
 
-def add_built_in(codecs: Mapping[str, Codec]) -> None:
-    """Make azarr's own codecs known; `azarr.model` knows their kinds already."""
-    _codecs.update(codecs)
+def add_built_in(codecs: Mapping[str, str]) -> None:
+    """Make azarr's own codecs known by where they are; `azarr.model` knows their kinds already."""
+    _built_in.update(codecs)
 
 
 def find_codec(name: str) -> Codec:
@@ -55,14 +57,27 @@ def find_codec(name: str) -> Codec:
     Raises:
         UnknownCodecError: there is none; the message lists the names there are.
     """
-    codec = _codecs.get(name) or _offered(name) or _codecs.get(name.partition(".")[0] + ".*")
+    codec = _codecs.get(name) or _loaded(name) or _offered(name) or _any(name.partition(".")[0])
     if codec is None:
-        names = ", ".join(sorted({*_codecs, *_entry_points()}))
+        names = ", ".join(sorted({*_codecs, *_built_in, *_entry_points()}))
         raise UnknownCodecError(
             f"unknown codec {name!r}; known are {names}. Others can be added with register_codec() "
             f"or by a package with an entry point in the group {ENTRY_POINT_GROUP!r}"
         )
     return codec
+
+
+def _any(prefix: str) -> Codec | None:
+    return _codecs.get(f"{prefix}.*") or _loaded(f"{prefix}.*")
+
+
+def _loaded(name: str) -> Codec | None:
+    place = _built_in.get(name)
+    if place is None:
+        return None
+    module, _, constant = place.partition(".")
+    codec: Codec = getattr(import_module(f"azarr.codecs.{module}"), constant)
+    return _codecs.setdefault(name, codec)
 
 
 def _offered(name: str) -> Codec | None:

@@ -166,8 +166,8 @@ _LZMA_FIELDS = {
     "filters": _optional(list, "a list of filter chains", None),
 }
 
-GZIP = Codec("bytes->bytes", _compile_zlib(_GZIP_WINDOW, default_level=5))
-NUMCODECS_GZIP = Codec("bytes->bytes", _compile_zlib(_GZIP_WINDOW, default_level=1))
-NUMCODECS_ZLIB = Codec("bytes->bytes", _compile_zlib(zlib.MAX_WBITS, default_level=1))
-NUMCODECS_BZ2 = Codec("bytes->bytes", _compile_bz2)
-NUMCODECS_LZMA = Codec("bytes->bytes", _compile_lzma)
+GZIP = Codec("bytes->bytes", _compile_zlib(_GZIP_WINDOW, default_level=5), shared=True)
+NUMCODECS_GZIP = Codec("bytes->bytes", _compile_zlib(_GZIP_WINDOW, default_level=1), shared=True)
+NUMCODECS_ZLIB = Codec("bytes->bytes", _compile_zlib(zlib.MAX_WBITS, default_level=1), shared=True)
+NUMCODECS_BZ2 = Codec("bytes->bytes", _compile_bz2, shared=True)
+NUMCODECS_LZMA = Codec("bytes->bytes", _compile_lzma, shared=True)

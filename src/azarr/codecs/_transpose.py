@@ -50,4 +50,4 @@ def _permutation(spec: CodecSpec, ndim: int) -> tuple[int, ...]:
     )
 
 
-TRANSPOSE = Codec("array->array", _compile)
+TRANSPOSE = Codec("array->array", _compile, shared=True)

@@ -7,8 +7,7 @@ will take is therefore read off the frame and block headers first. Source of the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -106,8 +105,7 @@ def _bounded(name: str, size: Size) -> Callable[[Buffer], Buffer]:
     return decode
 
 
-@dataclass(frozen=True, slots=True)
-class _Frame:
+class _Frame(NamedTuple):
     """Where a frame (or the blocks of one) lies, its declared size, and the most it decodes to."""
 
     start: int
@@ -159,4 +157,4 @@ def _blocks(data: Buffer, position: int) -> tuple[int, int]:
     return most, position
 
 
-ZSTD = Codec("bytes->bytes", _compile)
+ZSTD = Codec("bytes->bytes", _compile, shared=True)

@@ -5,6 +5,7 @@ Zarr v3 and N5. No other layer knows a format's JSON or the names of its documen
 codecs.
 """
 
+from azarr.model._recent import Recent, is_immutable
 from azarr.model._show import show
 from azarr.model._small_types import (
     SmallType,
@@ -38,8 +39,10 @@ from azarr.model.data_types import OBJECT_CODECS, DataType
 from azarr.model.documents import (
     as_root,
     attribute_documents,
+    attribute_key,
     document_keys,
     is_container,
+    is_settled,
     node_documents,
     parse_node,
 )
@@ -63,15 +66,19 @@ __all__ = [
     "DataType",
     "GroupMetadata",
     "RectilinearGrid",
+    "Recent",
     "RegularGrid",
     "SmallType",
     "as_root",
     "attribute_documents",
+    "attribute_key",
     "consolidated_document",
     "document_keys",
     "fill_of_v3",
     "in_memory_order",
     "is_container",
+    "is_immutable",
+    "is_settled",
     "node_documents",
     "parse_node",
     "parse_v1",

@@ -17,6 +17,8 @@ from azarr.typing import JSON, Buffer
 # Deep enough for any metadata, and far from Python's recursion limit of 1000 frames.
 DEEPEST = 100
 
+_OPENINGS = (b"{", b"[")
+
 
 class Document:
     """One JSON object of a node, with checked access to its fields.
@@ -73,14 +75,16 @@ class Document:
 
 def _read(data: Buffer) -> dict[str, Any]:
     try:
-        value = json.loads(bytes(data).decode("utf-8"), object_pairs_hook=_unique)
+        data = bytes(data)
+        value = _DECODER.decode(data.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         if isinstance(error, MetadataError):
             raise
-        raise MetadataError(f"not a JSON document: {show(bytes(data))}: {error}") from error
+        raise MetadataError(f"not a JSON document: {show(data)}: {error}") from error
     if not isinstance(value, dict):
         raise MetadataError(f"the document is {show(value)}; expected a JSON object")
-    if _is_deeper_than(value, DEEPEST):
+    # Looking takes as long as parsing did, and most documents have too few brackets to be so deep.
+    if sum(map(data.count, _OPENINGS)) > DEEPEST and _is_deeper_than(value, DEEPEST):
         raise MetadataError(f"the document nests deeper than {DEEPEST} levels")
     return value
 
@@ -110,12 +114,15 @@ class _Field:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in fields:
-            raise MetadataError(f"field {show(name)} occurs twice in one object")
-        fields[name] = value
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise MetadataError(f"field {show(twice)} occurs twice in one object")
     return fields
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique)
 
 
 def _is_deeper_than(value: Any, levels: int) -> bool:

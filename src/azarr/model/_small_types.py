@@ -8,9 +8,8 @@ https://github.com/zarr-developers/zarr-extensions/tree/main/data-types
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,8 +18,7 @@ from azarr.errors import UnknownDataTypeError
 PACKAGE = "ml_dtypes"
 
 
-@dataclass(frozen=True, slots=True)
-class SmallType:
+class SmallType(NamedTuple):
     """One row.
 
     Attributes:

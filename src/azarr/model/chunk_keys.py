@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from operator import itemgetter
-from typing import Literal, cast
+from typing import Literal, NamedTuple, cast
 
 from azarr.errors import MetadataError
 from azarr.model._show import show
@@ -20,8 +20,7 @@ EncodingName = Literal["default", "v2", "n5"]
 Separator = Literal["/", "."]
 
 
-@dataclass(frozen=True, slots=True)
-class _Style:
+class _Style(NamedTuple):
     """One row: what an encoding adds to the joined coordinates."""
 
     separator: Separator

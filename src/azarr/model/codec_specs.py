@@ -108,11 +108,19 @@ _NAMES_OF_KIND: dict[CodecKind, str] = {
 _KINDS: dict[str, CodecKind] = {
     name: kind for kind, names in _NAMES_OF_KIND.items() for name in names.split()
 }
+_registered = 0
 
 
 def register_codec_kind(name: str, kind: CodecKind) -> None:
     """Say what a codec that is not built in turns into what, so that documents with it parse."""
+    global _registered
     _KINDS[name] = kind
+    _registered += 1
+
+
+def registered_kinds() -> int:
+    """How often a kind was registered: before another one, the same document parsed otherwise."""
+    return _registered
 
 
 def split_codecs(
@@ -127,15 +135,18 @@ def split_codecs(
     kinds = [_KINDS.get(spec.name) for spec in specs]
     pivots = [i for i, kind in enumerate(kinds) if kind == "array->bytes"]
     pivots = pivots or [i for i, kind in enumerate(kinds) if kind is None][:1]
-    names = show([spec.name for spec in specs])
     if len(pivots) != 1:
         raise MetadataError(
-            f"codecs {names}: expected exactly one array->bytes codec, found {len(pivots)}"
+            f"codecs {_names(specs)}: expected exactly one array->bytes codec, found {len(pivots)}"
         )
     pivot = pivots[0]
     if "bytes->bytes" in kinds[:pivot] or "array->array" in kinds[pivot + 1 :]:
         raise MetadataError(
-            f"codecs {names}: expected array->array codecs, then one array->bytes codec, "
+            f"codecs {_names(specs)}: expected array->array codecs, then one array->bytes codec, "
             "then bytes->bytes codecs"
         )
     return tuple(specs[:pivot]), specs[pivot], tuple(specs[pivot + 1 :])
+
+
+def _names(specs: Sequence[CodecSpec]) -> str:
+    return show([spec.name for spec in specs])

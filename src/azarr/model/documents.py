@@ -34,12 +34,32 @@ def document_keys(zarr_format: ZarrFormat | None = None) -> tuple[str, ...]:
     return tuple(name for node_format in formats for name in node_format.names)
 
 
+def attribute_key(zarr_format: ZarrFormat) -> str:
+    """The name of the document that holds attributes."""
+    return _format(zarr_format).attributes
+
+
 def is_container(zarr_format: ZarrFormat | None) -> bool:
     """Whether every directory is a group of this format, also without documents.
 
     The version of the format is then in the document of the root.
     """
     return zarr_format is not None and _format(zarr_format).container
+
+
+def is_settled(documents: Documents) -> bool:
+    """Whether documents of a node tell what it is, whatever its other documents hold.
+
+    Example:
+        >>> is_settled({"zarr.json": b"{}"}), is_settled({"zarr.json": None, ".zarray": b"{}"})
+        (True, False)
+    """
+    for node_format in _FORMATS.values():
+        if not documents.keys() >= {*node_format.names}:
+            return False
+        if any(documents[name] is not None for name in node_format.names):
+            return True
+    return False
 
 
 def parse_node(

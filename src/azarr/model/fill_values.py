@@ -8,8 +8,7 @@ documents. Rules: Zarr v2 specification, "Fill value encoding"; Zarr v3 core spe
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from azarr.model import _json_scalars as js
 from azarr.model._casts import CASTS, refuse
@@ -20,8 +19,7 @@ Read: TypeAlias = Callable[[Any, DType], Any]
 Write: TypeAlias = Callable[[Any, DType], JSON]
 
 
-@dataclass(frozen=True, slots=True)
-class FillRules:
+class FillRules(NamedTuple):
     """One row: how the fill values of a family are read and written.
 
     Attributes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field, fields
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,17 +28,16 @@ OF_VIEWS = "azarr."
 """How the names of codecs begin that only views have, and that are written to no document."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _FormatRules:
+class _FormatRules(NamedTuple):
     """One row: what a format can say about an array."""
 
     zarr_format: ZarrFormat
-    orders: tuple[Order, ...] = ("C",)
     encodings: tuple[str, ...]
+    compressors: Container[int]
+    orders: tuple[Order, ...] = ("C",)
     native: bool = True
     serializer: bool = True
     fill_value: tuple[bool, ...] = (True, False)
-    compressors: Container[int]
     dimension_names: bool = False
     smallest_ndim: int = 0
     filters: bool = True
@@ -159,11 +158,12 @@ class ArrayMetadata:
             raise MetadataError(f"shape is (); {rules.name} has no arrays without dimensions")
         if names and not rules.filters:
             raise MetadataError(f"filters are {show(names)}; {rules.name} has none")
-        zero = self.data_type.zero
-        if is_stored and rules.zero_only and not _same_element(self.fill_value, zero):
-            raise MetadataError(
-                f"fill_value is {show(self.fill_value)}; {rules.name} allows only {show(zero)}"
-            )
+        if is_stored and rules.zero_only:
+            zero = self.data_type.zero
+            if not _same_element(self.fill_value, zero):
+                raise MetadataError(
+                    f"fill_value is {show(self.fill_value)}; {rules.name} allows only {show(zero)}"
+                )
         self._check_dimension_names(rules)
 
     def _check_dimension_names(self, rules: _FormatRules) -> None:
@@ -188,6 +188,14 @@ class ArrayMetadata:
         )
 
     __hash__ = None  # type: ignore[assignment]  # attributes are a dict
+
+    def with_attributes(self, attributes: dict[str, JSON]) -> ArrayMetadata:
+        """The same array with other attributes; nothing needs to be checked again."""
+        array = object.__new__(ArrayMetadata)
+        for name in ArrayMetadata.__slots__:
+            _set(array, name, getattr(self, name))
+        _set(array, "attributes", attributes)
+        return array
 
     @property
     def dtype(self) -> DType:

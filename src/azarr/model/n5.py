@@ -148,6 +148,7 @@ FORMAT = NodeFormat(
     parse,
     node_documents,
     attribute_documents,
+    ATTRIBUTES,
     container=True,
     root_fields={_VERSION: _WRITTEN_VERSION},
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from azarr.model import _spelling_v2 as spelling
+from azarr.model._alike import parsed_once
 from azarr.model._json_document import Document, dump
 from azarr.model._node_format import Documents, NodeFormat
 from azarr.model.chunk_grids import RegularGrid
@@ -44,6 +45,17 @@ def parse_array(
     document: Document, attributes: dict[str, Any], separator: Separator
 ) -> ArrayMetadata:
     """The array of a document. `separator`: where it names none."""
+    return parsed_once(
+        document.fields,
+        attributes,
+        lambda: _read_array(document, attributes, separator),
+        separator,
+    )
+
+
+def _read_array(
+    document: Document, attributes: dict[str, Any], separator: Separator
+) -> ArrayMetadata:
     shape, chunk_shape = document.shape("shape"), document.shape("chunks")
     filters = _filters(document)
     dtype = document.require(
@@ -126,4 +138,6 @@ def _array_fields(metadata: ArrayMetadata) -> dict[str, Any]:
     return fields if separator == "." else {**fields, "dimension_separator": separator}
 
 
-FORMAT = NodeFormat((ARRAY, GROUP, ATTRIBUTES), parse, node_documents, attribute_documents)
+FORMAT = NodeFormat(
+    (ARRAY, GROUP, ATTRIBUTES), parse, node_documents, attribute_documents, ATTRIBUTES
+)

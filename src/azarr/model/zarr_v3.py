@@ -10,6 +10,7 @@ from typing import Any
 
 from azarr.errors import MetadataError
 from azarr.model import _spelling_v3 as spelling
+from azarr.model._alike import parsed_once
 from azarr.model._json_document import Document, dump
 from azarr.model._node_format import Documents, Node, NodeFormat
 from azarr.model._show import show
@@ -62,6 +63,12 @@ def _parse_group(document: Document) -> GroupMetadata:
 
 
 def _parse_array(document: Document) -> ArrayMetadata:
+    attributes = document.object("attributes")
+    fields = {name: value for name, value in document.fields.items() if name != "attributes"}
+    return parsed_once(fields, attributes, lambda: _read_array(document, attributes))
+
+
+def _read_array(document: Document, attributes: dict[str, JSON]) -> ArrayMetadata:
     extensions = _extensions(document, _ARRAY_FIELDS)
     if document.fields.get("storage_transformers", []) != []:
         document.fail("storage_transformers", "none: no storage transformer is known")
@@ -90,7 +97,7 @@ def _parse_array(document: Document) -> ArrayMetadata:
             serializer=serializer,
             compressors=compressors,
             dimension_names=_dimension_names(document),
-            attributes=document.object("attributes"),
+            attributes=attributes,
             extensions=extensions,
         )
 
@@ -226,4 +233,4 @@ def _array_fields(metadata: ArrayMetadata) -> dict[str, Any]:
     return fields
 
 
-FORMAT = NodeFormat((DOCUMENT,), parse, node_documents, attribute_documents)
+FORMAT = NodeFormat((DOCUMENT,), parse, node_documents, attribute_documents, DOCUMENT)

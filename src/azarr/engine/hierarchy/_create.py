@@ -13,7 +13,7 @@ from azarr.model import (
     ArrayMetadata,
     GroupMetadata,
     as_root,
-    attribute_documents,
+    attribute_key,
     is_container,
     node_documents,
 )
@@ -75,8 +75,8 @@ async def create_node(
     # Its own document goes last: a node that can be seen has its parents and its attributes, and
     # not those that a failed deletion has left.
     last = node_key(path, next(iter(texts)))
-    attributes = [node_key(path, name) for name in attribute_documents(metadata)]
-    own: dict[str, Buffer | None] = {key: None for key in attributes if key not in documents}
+    attributes = node_key(path, attribute_key(metadata.zarr_format))
+    own: dict[str, Buffer | None] = {} if attributes in documents else {attributes: None}
     own[last] = documents.pop(last)
     await set_many(runtime, documents)
     await set_many(runtime, own)

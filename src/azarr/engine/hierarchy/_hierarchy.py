@@ -15,6 +15,7 @@ from azarr.model import (
     GroupMetadata,
     document_keys,
     is_container,
+    is_settled,
     parse_node,
 )
 from azarr.typing import Buffer, ZarrFormat
@@ -55,6 +56,25 @@ async def get_many(
     return values
 
 
+async def get_documents(
+    runtime: Runtime, paths: Iterable[str], names: Sequence[str]
+) -> dict[str, dict[str, Buffer | None]]:
+    """The documents of nodes, by path and name, None for those that do not exist. One round trip.
+
+    Where one request follows another, those that cannot change what a node is are not sent.
+    """
+    found: dict[str, dict[str, Buffer | None]] = {path: {} for path in paths}
+    opened = len(found) == 1
+
+    async def work(steps: Iterator[tuple[str, str]]) -> None:
+        for path, name in steps:
+            found[path][name] = await runtime.get_document(node_key(path, name), opened)
+
+    steps = ((path, name) for path in found for name in names if not is_settled(found[path]))
+    await runtime.for_each(work, steps, len(found) * len(names), DOCUMENT_BYTES)
+    return found
+
+
 async def set_many(runtime: Runtime, values: Mapping[str, Buffer | None]) -> None:
     """Store the values of several keys, deleting those that are None. One round trip."""
 
@@ -85,14 +105,13 @@ async def open_nodes(
     paths = list(paths)
     names = document_keys(zarr_format)
     if not is_container(zarr_format):
-        listed: Mapping[str, Children] = {}
-        found = await get_many(runtime, _document_keys(paths, names), opened=len(paths) == 1)
-    else:
-        names = (*document_keys(), *names) if all_formats else names
-        keys = _document_keys(dict.fromkeys(["", *paths]), names)
-        parents = [] if exist else [path.rpartition("/")[0] for path in paths]
-        found, listed = await get_and_list(runtime, keys, parents)
-        parse_node({name: found[name] for name in names}, "")  # raises for an unknown version
+        documents = await get_documents(runtime, paths, names)
+        return {path: parse_node(documents[path], path) for path in paths}
+    names = (*document_keys(), *names) if all_formats else names
+    keys = _document_keys(dict.fromkeys(["", *paths]), names)
+    parents = [] if exist else [path.rpartition("/")[0] for path in paths]
+    found, listed = await get_and_list(runtime, keys, parents)
+    parse_node({name: found[name] for name in names}, "")  # raises for an unknown version
     return {
         path: parse_node(
             {name: found[node_key(path, name)] for name in names},
