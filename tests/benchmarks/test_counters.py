@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 import azarr
+from azarr.engine.arrays._batch import MOST
 from azarr.storage import LocalStore, MemoryStore
 
 pytestmark = pytest.mark.alone
@@ -133,10 +134,17 @@ def test_reading_holds_the_result_and_few_bytes_for_each_chunk(store: Any) -> No
 
 
 def test_reading_holds_the_result_and_few_decoded_chunks(store: Any) -> None:
-    array = azarr.create_array(store, shape=(1000, 1000), chunks=(100, 100), dtype="u2")
+    array = azarr.create_array(store, shape=(1000, 1000), chunks=(250, 250), dtype="u2")
     array[:] = np.arange(10**6, dtype="u2").reshape(1000, 1000)
     chunk = array.nbytes // array.nchunks
     assert peak_bytes(lambda: array[:]) <= array.nbytes + 6 * chunk
+
+
+def test_reading_holds_the_result_and_one_batch_of_small_chunks(store: Any) -> None:
+    array = azarr.create_array(store, shape=(2000, 2000), chunks=(50, 50), dtype="u2")
+    array[:] = np.arange(4 * 10**6, dtype="u2").reshape(2000, 2000)
+    stored = array.nbytes_stored // array.nchunks
+    assert peak_bytes(lambda: array[:]) <= array.nbytes + MOST * (stored + 1024)
 
 
 def test_writing_files_holds_few_encoded_chunks(tmp_path: Path) -> None:

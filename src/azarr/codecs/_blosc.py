@@ -10,13 +10,14 @@ Source of the header: https://github.com/Blosc/c-blosc/blob/main/README_CHUNK_FO
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from types import ModuleType
 from typing import Any, Final
 
 import numpy as np
 
+from azarr.codecs._blosc_together import join
 from azarr.codecs._configuration import Field, integer, one_of, read
 from azarr.codecs._stage import Codec, Memory, Stage, as_bytes
 from azarr.errors import DecodeError, MetadataError
@@ -79,11 +80,22 @@ def _compile(spec: CodecSpec, before: Memory, settings: dict[str, Any]) -> Stage
             f"and {len(data)} are stored"
         )
 
+    def decode_together(buffers: Sequence[Buffer], out: NDArray, memory: NDArray) -> bool:
+        buffer = join(buffers, expected, memory)
+        if buffer is None:
+            return False
+        try:
+            decompress(buffer, out)
+        except _FOREIGN_ERRORS:
+            return False
+        return True
+
     return Stage(
         after=Memory(size.compressed()),
         encode=_encoder(before, settings),
         decode=decode,
         decode_into=decode,
+        decode_together=decode_together if size.exact else None,
     )
 
 

@@ -33,6 +33,12 @@ class Decode(Protocol):
     def __call__(self, data: Buffer, into: NDArray | None = None) -> NDArray: ...
 
 
+class DecodeTogether(Protocol):
+    """The bytes of several chunks to an array of them; see `Pipeline.decode_together`."""
+
+    def __call__(self, buffers: Sequence[Buffer], memory: NDArray) -> NDArray | None: ...
+
+
 class Encode(Protocol):
     """A chunk to the bytes to store; see `Pipeline.encode`."""
 
@@ -73,6 +79,12 @@ class Pipeline:
             shape and dtype (C order, or F where the order is "F") that may be used; look at the
             result, not at `into`. The result may be a read-only view of `data`. Raises
             `DecodeError` or `ChecksumError`, and takes little more memory than a chunk.
+        decode_together: `decode_together(buffers, memory)` decodes several chunks faster than one
+            by one, into an array of shape `(len(buffers), *chunk_shape)`. It may be a view of
+            `memory`, an array of bytes with room for what is decoded and what is encoded. The
+            result is None where they have to be decoded one by one, which tells what is wrong with
+            one of them. None itself where there is no faster way: for chunks that are not small,
+            and most codecs.
         encode: `encode(chunk)` returns the bytes to store. The result may be a view of the chunk.
         detail: what the serializer has to tell about itself (a shard its layout), or None.
         stored: how many bytes an encoded chunk can have.
@@ -102,6 +114,7 @@ class Pipeline:
         "plain",
         "decodes_into",
         "decode",
+        "decode_together",
         "encode",
         "detail",
         "stored",
@@ -109,6 +122,7 @@ class Pipeline:
     )
 
     decode: Decode
+    decode_together: DecodeTogether | None
     encode: Encode
 
     def __init__(
@@ -128,6 +142,7 @@ class Pipeline:
         )
         arrays = [*filters, serializer]
         self.decode = _decoder(arrays, tail, into=self.decodes_into)
+        self.decode_together = _decoder_together(self, tail)
         self.encode = _encoder(arrays, tail)
 
     @property
@@ -302,6 +317,36 @@ def _decoder_into(
             return view(last(data))  # type: ignore[no-any-return]
         decode_into(data, into if is_buffer else exportable(into))
         return into
+
+    return decode
+
+
+def _decoder_together(pipeline: Pipeline, tail: Sequence[Stage]) -> DecodeTogether | None:
+    order, nbytes, dtype = pipeline.layout, pipeline.nbytes, pipeline.data_type.dtype
+    if order is None or not 0 < nbytes < _INTO_BYTES:
+        return None
+    shape = pipeline.chunk_shape if order == "C" else pipeline.chunk_shape[::-1]
+    axes = range(1, len(shape) + 1)
+
+    def view(memory: Buffer | NDArray, count: int) -> NDArray:
+        chunks: NDArray = np.ndarray((count, *shape), dtype, memory)
+        return chunks if order == "C" else chunks.transpose(0, *reversed(axes))
+
+    def join(buffers: Sequence[Buffer], memory: NDArray) -> NDArray | None:
+        if {*map(len, buffers)} != {nbytes}:
+            return None
+        return view(b"".join(buffers), len(buffers))
+
+    if pipeline.plain:
+        return join
+    decode_together = tail[0].decode_together if len(tail) == 1 else None
+    if decode_together is None:
+        return None
+
+    def decode(buffers: Sequence[Buffer], memory: NDArray) -> NDArray | None:
+        stop = len(buffers) * nbytes
+        done = decode_together(buffers, memory[:stop], memory[stop:])
+        return view(memory, len(buffers)) if done else None
 
     return decode
 

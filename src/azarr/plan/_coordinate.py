@@ -30,7 +30,7 @@ class CoordinatePlan:
 
     __slots__ = ("_bounds", "_chunks", "_offsets", "_order", "count", "shape")
 
-    flat = True
+    flat, sliced = True, False
 
     def __init__(
         self,

@@ -13,13 +13,14 @@ from azarr.typing import NDArray, Shape
 class OneStep:
     """A plan of one step of another; what it reads into is the target of that plan already."""
 
-    __slots__ = ("_plan", "_step", "count", "flat", "shape")
+    __slots__ = ("_plan", "_step", "count", "flat", "shape", "sliced")
 
     def __init__(self, plan: Plan, step: Step[Any]) -> None:
         self._plan = plan
         self._step = step
         self.shape: Shape = plan.shape
         self.flat: bool = plan.flat
+        self.sliced: bool = plan.sliced
         self.count = 1
 
     def target(self, out: NDArray) -> NDArray:

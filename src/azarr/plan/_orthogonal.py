@@ -34,9 +34,19 @@ class OrthogonalPlan:
         shape: the shape of the result.
         count: the number of steps, one per chunk.
         flat: False: the chunk selections index the chunk's own dimensions.
+        sliced: whether no axis is selected by an index array.
     """
 
-    __slots__ = ("_axes", "_chunk_shape", "_counts", "_expand", "_extent", "count", "shape")
+    __slots__ = (
+        "_axes",
+        "_chunk_shape",
+        "_counts",
+        "_expand",
+        "_extent",
+        "count",
+        "shape",
+        "sliced",
+    )
 
     flat = False
     # How an axis is tabulated against what `chunk_shape` says of it; see `_axis`.
@@ -49,6 +59,7 @@ class OrthogonalPlan:
         self._axes = selection.axes
         self._extent = shape
         self._chunk_shape = chunk_shape
+        self.sliced = selection.indices is None
         self._expand: tuple[Any, ...] | None = None
         if selection.indices is not None:
             # Beside index arrays an integer would move axes around; a slice of length 1 does not.

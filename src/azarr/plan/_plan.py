@@ -29,6 +29,10 @@ class Plan(Protocol):
     def flat(self) -> bool:
         """Whether chunk selections index the chunk raveled in C order."""
 
+    @property
+    def sliced(self) -> bool:
+        """Whether chunk and out selections have slices and integers only, no index arrays."""
+
     def target(self, out: NDArray) -> NDArray:
         """What the out selections index when reading."""
 

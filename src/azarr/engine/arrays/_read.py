@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from azarr.codecs import has_blosc_parts
 from azarr.engine._failure import located
 from azarr.engine._state import ArrayState
+from azarr.engine.arrays._read_batched import batched_reading, is_batched
 from azarr.engine.arrays._read_cached import cached_reading, is_cached
 from azarr.engine.arrays._read_partial import partial_reading
 from azarr.engine.arrays._read_plain import is_plain, plain_reading
@@ -39,6 +40,8 @@ def reading(
         return cached_reading(runtime, array, plan, out, fields)
     if is_plain(runtime, array, plan, fields):
         return plain_reading(runtime, array, plan, out)
+    if is_batched(runtime, array, plan):
+        return batched_reading(runtime, array, plan, out, fields)
     pipeline = array.pipeline
     target = plan.target(out)
     scatter = scatterer(pipeline, array.metadata.order, plan.flat, target, fields)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, NoReturn, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -19,6 +19,8 @@ from azarr import config
 from azarr.codecs import Entry, Index, ShardLayout, coalesce, cut_entries
 from azarr.engine._failure import located
 from azarr.engine._state import ArrayState
+from azarr.engine.arrays._batch import Batch
+from azarr.engine.arrays._place import Place
 from azarr.engine.arrays._reading import Reading
 from azarr.engine.arrays._scatter import DIRECT_BYTES, in_order, scatterer
 from azarr.engine.process._process import process
@@ -55,6 +57,10 @@ _Found: TypeAlias = tuple[KnownIndex, list[Entry | None], list[Entry], Sequence[
 """The index, where inner chunks are, and byte ranges with their bytes, all of one version."""
 
 
+_Name: TypeAlias = tuple[str, int]
+"""The key of a shard and the number of an inner chunk in it."""
+
+
 def index_name(origin: str, key: str, layout: ShardLayout) -> Hashable:
     """What an index is kept under. An array that is created anew may have other shards."""
     return origin, key, layout.counts, layout.index_range
@@ -79,16 +85,19 @@ def shard_reading(
     inner_plans = _InnerPlans(plan, layout)
 
     async def work(steps: Iterator[Step[str]]) -> None:
-        key = None
+        batch, key = reader.batch(), None
         try:
             for key, selection, out_selection, whole in steps:
                 inner = inner_plans.of(selection)
                 if _is_view(out_selection):
-                    await reader.read(key, inner, target[_with_ellipsis(out_selection)], whole)
+                    view = target[_with_ellipsis(out_selection)]
+                    await reader.read(key, inner, view, whole, batch)
                 else:
                     piece = np.empty(inner.plan.shape, target.dtype)
-                    await reader.read(key, inner, piece, whole)
+                    await reader.read(key, inner, piece, whole, batch)
+                    batch.flush()
                     target[out_selection] = piece
+            batch.flush()
         except Exception as error:
             located(error, array, key)
             raise
@@ -159,19 +168,39 @@ class ShardReader:
         settings = config.get()
         gap = settings.coalesce_gap
         self._runtime = runtime
+        self._array = array
         self._layout = layout
         self._fields = fields
         self._fill = array.fill if fields is None else array.fill[fields]
         self._origin = array.chunk_store.origin
         self._large = array.pipeline.nbytes >= DIRECT_BYTES
         # Where requests are awaited, decoding takes a thread of its own, and others want some too.
-        self._alone = count == 1 and not runtime.store.is_async
+        self._waits = runtime.store.is_async
+        self._alone = count == 1 and not self._waits
         self._gap = GAP_BYTES[runtime.store.latency] if gap is None else gap
         self._most = settings.coalesce_bytes
         self._small = layout.is_small(count, self._gap, self._most)
 
-    async def read(self, key: str, inner: _InnerPlan, out: NDArray, whole: bool) -> None:
-        """Read a selection of a shard; `whole`: it is all of the shard that lies in the array."""
+    def batch(self) -> Batch[_Name]:
+        """For a worker's inner chunks, of all the shards that it reads."""
+        return Batch(self._layout.inner, self._fail)
+
+    def _fail(self, error: Exception, name: _Name) -> NoReturn:
+        key, number = name
+        if isinstance(error, ChunkDataError):
+            inner = self._layout.located(error, number)
+            located(inner, self._array, key)
+            raise inner from error
+        raise error
+
+    async def read(
+        self, key: str, inner: _InnerPlan, out: NDArray, whole: bool, batch: Batch[_Name]
+    ) -> None:
+        """Read a selection of a shard; it is all in `out` when the batch has been flushed.
+
+        Args:
+            whole: it is all of the shard that lies in the array.
+        """
         if whole or inner.whole:
             shard = await self._runtime.get(key)
             if shard is None:
@@ -180,13 +209,14 @@ class ShardReader:
                 index = await self._run(self._layout.index_of, shard)
                 if not (inner.in_order and self._copied(shard, index, out)):
                     entries = index.entries(inner.numbers)
-                    await self._scatter(inner, out, entries, [(0, len(shard))], [shard])
+                    ranges = [(0, len(shard))]
+                    await self._scatter(key, inner, out, batch, entries, ranges, [shard])
             return
         found = await self._ranges(key, inner.numbers)
         if found is None:
             out[...] = self._fill
         else:
-            await self._scatter(inner, out, *found[1:])
+            await self._scatter(key, inner, out, batch, *found[1:])
 
     async def pieces(
         self, key: str, numbers: Sequence[int]
@@ -325,8 +355,10 @@ class ShardReader:
 
     async def _scatter(
         self,
+        key: str,
         inner: _InnerPlan,
         out: NDArray,
+        batch: Batch[_Name],
         entries: Sequence[Entry | None],
         ranges: Sequence[Entry],
         buffers: Sequence[Buffer],
@@ -335,29 +367,32 @@ class ShardReader:
         layout = self._layout
         target = inner.plan.target(out)
         scatter = scatterer(layout.inner, "C", inner.plan.flat, target, self._fields)
+        place = Place(inner.plan, target, self._fields, scatter)
         pieces = cut_entries(entries, ranges, buffers)
 
-        def place(steps: Iterator[tuple[Buffer | None, Step[int]]]) -> None:
-            number = 0
-            try:
-                for piece, step in steps:
-                    number, selection, out_selection, _ = step
-                    if piece is None:
-                        target[out_selection] = self._fill
-                    else:
-                        scatter(piece, selection, out_selection)
-            except ChunkDataError as error:
-                raise layout.located(error, number) from error
+        def put(steps: Iterator[tuple[Buffer | None, Step[int]]], batch: Batch[_Name]) -> None:
+            for piece, (number, selection, out_selection, _) in steps:
+                if piece is None:
+                    target[out_selection] = self._fill
+                else:
+                    batch.add((key, number), piece, selection, out_selection, place)
+
+        def put_at_once(steps: Iterator[Any]) -> None:
+            own = self.batch()
+            put(steps, own)
+            own.flush()
 
         async def work(steps: Iterator[Any]) -> None:
-            place(steps)
+            put_at_once(steps)
 
         steps = zip(pieces, inner.steps, strict=True)
         nbytes = layout.inner.nbytes
         if self._alone:
             await self._runtime.for_each(work, steps, len(pieces), nbytes, nbytes)
+        elif self._waits or inner.plan.flat:
+            await self._run(put_at_once, steps)
         else:
-            await self._run(place, steps)
+            put(steps, batch)
         inner.plan.finish(target, out)
 
 

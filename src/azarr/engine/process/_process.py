@@ -51,6 +51,7 @@ class Process:
         self.edges = LruCache(EDGE_BYTES)
         self.cache = Cache()
         self.result_memory = ResultMemory()
+        self.batch_memory: list[NDArray] = []
         self.origins: dict[str, Origin] = {}
         self.observers: tuple[Observer, ...] = ()
         self._mutex = Lock()
