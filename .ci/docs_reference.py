@@ -12,7 +12,7 @@ from typing import Any
 
 import griffe
 
-DECORATED = ("blocking", "aio")
+DECORATED = ("blocking", "blocking_tools", "aio")
 
 
 class Reference(griffe.Extension):
@@ -43,12 +43,15 @@ def made_by(call: griffe.ExprCall, variable: griffe.Attribute) -> griffe.Functio
     made_of = module.modules_collection[call.arguments[0].canonical_path]
     blocking = f"azarr.{variable.name}"
     text = f"Await what [`{blocking}`][{blocking}] returns."
+    returns = result_of(module[str(call.function)].returns)
+    if str(returns) == "T":  # of a tool, which says itself: `Tool[X]`
+        returns = made_of.returns.slice
     return griffe.Function(
         variable.name,
         lineno=variable.lineno,
         endlineno=variable.endlineno,
         parameters=made_of.parameters,
-        returns=result_of(module[str(call.function)].returns),
+        returns=returns,
         docstring=griffe.Docstring(
             text if module.name == "aio" else made_of.docstring.value, parser="google"
         ),

@@ -82,6 +82,13 @@ AIO_ONLY: dict[str, str] = {}
 # Functions of azarr.aio that are not coroutine functions, with the reason.
 NOT_AWAITED: dict[str, str] = {}
 
+# Names of `azarr.storage` that zarr 2 has at the top; programs that come from it use them there.
+STORES_OF_ZARR_2 = """
+    MemoryStore  KVStore  DirectoryStore  NestedDirectoryStore  TempStore  FSStore  ZipStore
+    DBMStore  LMDBStore  SQLiteStore  MongoDBStore  RedisStore  LRUStoreCache  ABSStore
+    ConsolidatedMetadataStore  N5Store  N5FSStore
+""".split()
+
 # A blocking class and its awaitable twin.
 TWINS = {"Array": "AsyncArray", "Group": "AsyncGroup"}
 
@@ -238,3 +245,10 @@ def test_the_public_functions_pickle() -> None:
         for name in public_functions(loaded):
             function = getattr(loaded, name)
             assert pickle.loads(pickle.dumps(function)) is function
+
+
+@pytest.mark.parametrize("name", STORES_OF_ZARR_2)
+def test_a_store_of_zarr_2_is_at_the_top_too(name: str) -> None:
+    azarr = importlib.import_module("azarr")
+    assert getattr(azarr, name) is getattr(importlib.import_module("azarr.storage"), name)
+    assert name not in azarr.__all__

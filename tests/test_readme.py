@@ -60,7 +60,16 @@ def test_the_command_that_the_readme_names_is_installed_by_the_package() -> None
     assert project["scripts"] == {"azarr": "azarr.cli:main"}
 
 
-@pytest.mark.parametrize("page", [README, ROOT / "CONTRIBUTING.md"], ids=lambda page: page.name)
+LINKING = [*PAGES, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs" / "decisions").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", LINKING, ids=lambda page: page.name)
 def test_a_link_to_a_file_of_the_project_leads_somewhere(page: Path) -> None:
     targets = re.findall(r"\]\(((?!https?:)[^)#]+)", page.read_text("utf-8"))
     assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def test_every_page_is_in_the_navigation_of_the_site() -> None:
+    pages = {page.relative_to(ROOT / "docs").as_posix() for page in ROOT.glob("docs/**/*.md")}
+    navigation = (ROOT / "zensical.toml").read_text("utf-8").partition("[project.theme]")[0]
+    assert set(re.findall(r'"([\w/.-]+\.md)"', navigation)) == pages

@@ -92,8 +92,10 @@ def selection_of(given: Mapping[str, str], shape: tuple[int, ...]) -> tuple[slic
     parts = []
     for axis, length in enumerate(shape):
         start, _, stop = given.get(str(axis), f"0:{length}").partition(":")
+        if not (start.isdecimal() and stop.isdecimal()):
+            raise ValueError(f"dimension {axis}: {start}:{stop} is no range, such as 0:{length}")
         low, high = int(start), int(stop)
-        if not 0 <= low <= high <= length:
+        if not low <= high <= length:
             raise ValueError(f"dimension {axis}: {low}:{high} is not within 0:{length}")
         parts.append(slice(low, high))
     return tuple(parts)

@@ -12,10 +12,11 @@ Example:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from numbers import Integral, Real
 from typing import Any
 
 from azarr.errors import UsageError
@@ -85,9 +86,11 @@ class Config:
             this runs on the event loop itself; a longer one in a worker thread.
         coalesce_gap: two byte ranges of a shard are read as one if at most this many bytes lie
             between them; None: 16 KiB on local disk (a `pread` costs 3 us, in which 16 KiB are
-            copied), 1 MiB over a network (10 ms at 100 MB/s, a request costs more).
+            copied), 1 MiB over a network (10 ms at 100 MB/s, a request costs more). A shard of at
+            most as many decoded bytes is read whole, in one request, while its index is not known.
         coalesce_bytes: the longest range made of several; longer ones would arrive later than the
-            same bytes in parallel.
+            same bytes in parallel. Also the most decoded bytes of all the shards that one read
+            takes whole for their indexes.
         n5_pad_edges: write the blocks at the upper edges of an N5 array in full size, as
             zarr-python 2 and tensorstore do. The Java library and z5 cut them off, and so does
             azarr unless told otherwise. All of them read both.
@@ -142,12 +145,20 @@ def get() -> Config:
     return _process if block is None else block.config
 
 
-def set(**changes: Any) -> None:
+def set(*args: Mapping[str, Any], **changes: Any) -> None:
     """Replace settings for the whole process, e.g. `azarr.config.set(zarr_format=2)`.
 
     Inside a `using()` block, what that block has set stays in force until it is left.
+
+    Args:
+        args: nothing, or one dict of settings, as zarr-python 3 takes it.
+        **changes: settings by name; see `Config`.
+
+    Raises:
+        UsageError: there is no such setting, or it cannot have this value.
     """
     global _process
+    changes = {**_one_mapping(args), **changes}
     _check(changes)
     _process = replace(_process, **changes)
 
@@ -164,10 +175,63 @@ def using(**changes: Any) -> Iterator[Config]:
         _local.reset(token)
 
 
-def _check(changes: dict[str, Any]) -> None:
-    unknown = changes.keys() - Config.__dataclass_fields__.keys()
-    if unknown:
-        raise UsageError(
-            f"unknown setting {sorted(unknown)[0]!r}; the settings are "
-            f"{', '.join(sorted(Config.__dataclass_fields__))}"
-        )
+def _one_mapping(args: tuple[Any, ...]) -> Mapping[str, Any]:
+    if len(args) > 1 or not all(isinstance(each, Mapping) for each in args):
+        given = ", ".join(map(repr, args))
+        raise UsageError(f"config.set({given}): settings by name are needed, or one dict of them")
+    return args[0] if args else {}
+
+
+def _check(changes: Mapping[str, Any]) -> None:
+    for name, value in changes.items():
+        if name not in Config.__dataclass_fields__:
+            here = _OTHER_NAMES.get(name)
+            hint = f"it is {here!r} here" if here else f"the settings are {', '.join(_SETTINGS)}"
+            raise UsageError(f"unknown setting {name!r}; {hint}")
+        allowed = _ALLOWED.get(name)
+        if allowed is not None and not allowed[0](value):
+            raise UsageError(f"setting {name} is {value!r}; {allowed[1]} is needed")
+
+
+_SETTINGS = sorted(Config.__dataclass_fields__)
+
+# Names of zarr-python 3 -> the setting that does the same here.
+_OTHER_NAMES = {
+    "default_zarr_format": "zarr_format",
+    "async.concurrency": "requests",
+    "threading.max_workers": "threads",
+    "array.write_empty_chunks": "write_empty_chunks",
+}
+
+
+def _number(least: int, kind: type = Integral) -> Callable[[Any], bool]:
+    def check(value: Any) -> bool:
+        if not isinstance(value, kind) or isinstance(value, bool):
+            return False
+        number: Any = value
+        return bool(number >= least)
+
+    return check
+
+
+def _or_none(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: value is None or check(value)
+
+
+_BYTES = (_number(0), "a number of bytes, 0 or more,")
+_BOOL = (lambda value: isinstance(value, bool), "True or False")
+_ALLOWED: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "zarr_format": (lambda value: value in (2, 3, "n5"), "2, 3 or 'n5'"),
+    "requests": (_number(1), "an integer from 1 on"),
+    "bytes_in_flight": _BYTES,
+    "cache_bytes": _BYTES,
+    "kept_result_bytes": _BYTES,
+    "cache_max_age": (_or_none(_number(0, Real)), "a number of seconds, 0 or more, or None"),
+    "retry": (lambda value: isinstance(value, RetryPolicy), "a RetryPolicy"),
+    "threads": (_or_none(_number(1)), "an integer from 1 on, or None"),
+    "threaded_chunk_bytes": _BYTES,
+    "inline_seconds": (_number(0, Real), "a number of seconds, 0 or more,"),
+    "coalesce_gap": (_or_none(_number(0)), "a number of bytes, 0 or more, or None"),
+    "coalesce_bytes": _BYTES,
+    **dict.fromkeys(("write_empty_chunks", "n5_pad_edges", "allow_pickle"), _BOOL),
+}

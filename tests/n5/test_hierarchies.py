@@ -337,3 +337,27 @@ def test_zeros_like_an_array_of_n5_is_one_of_n5() -> None:
     like = azarr.zeros_like(source)
     assert (like.zarr_format, like.chunks) == ("n5", (2,))
     assert like.metadata.compressors == source.metadata.compressors
+
+
+@pytest.mark.parametrize("kind", ["memory", "local"])
+def test_a_moved_node_is_at_its_new_place_only(kind: str, container: Path) -> None:
+    root = azarr.open_group(MemoryStore() if kind == "memory" else container, zarr_format="n5")
+    root.create_array("a/b/c", data=np.arange(5), chunks=2)
+    root.create_array("d", data=np.zeros(3))
+    root.move("a/b", "e")
+    assert sorted(root.members(max_depth=None)) == ["a", "d", "e", "e/c"]
+    assert root["e/c"][:].tolist() == [0, 1, 2, 3, 4]
+    with pytest.raises(ContainsArrayError):
+        root.move("e/c", "d")
+    with pytest.raises(ContainsGroupError):
+        root.move("d", "e")
+    assert root["d"][:].tolist() == [0, 0, 0]
+
+
+def test_a_store_of_n5_tells_what_it_contains(container: Path) -> None:
+    store = N5Store(container)
+    azarr.group(store).create_array("a/b", shape=3, dtype="u1")
+    assert azarr.storage.contains_array(store, "a/b")
+    assert azarr.storage.contains_group(store, "a")
+    assert not azarr.storage.contains_group(store, "a/b")
+    assert not azarr.storage.contains_array(store, "c")

@@ -323,6 +323,20 @@ def test_a_new_array_in_the_place_of_a_known_one_is_appended_to(shared: Blocking
     assert column(shared) == [2, 2]
 
 
+@pytest.mark.parametrize("sole_writer", [False, True])
+def test_a_new_array_with_other_chunks_takes_the_place_of_what_is_known_of_the_old_ends(
+    shared: BlockingStore, sole_writer: bool
+) -> None:
+    store = Process(shared)
+    for length, start in [(16, [1]), (4, [1, 2])]:
+        array = azarr.create_array(
+            store, data=np.array(start), chunks=length, compressors=None, overwrite=True
+        )
+        array.attrs["length"] = length  # from now on its documents are known
+        array.append(np.array([7]), sole_writer=sole_writer)
+        assert azarr.open_array(shared)[:].tolist() == [*start, 7]
+
+
 @pytest.mark.parametrize("start", [0, 3, 4])
 def test_two_that_both_promise_to_be_alone_lose_nothing(
     shared: BlockingStore, background: ThreadPoolExecutor, start: int

@@ -521,3 +521,25 @@ def test_overwriting_with_data_that_cannot_be_encoded_leaves_the_old_data() -> N
             store, shape=4, dtype=str, data=np.array(["a", "b", 3, "d"], object), overwrite=True
         )
     np.testing.assert_array_equal(azarr.open_array(store)[:], np.arange(4))
+
+
+@pytest.mark.parametrize("path", ["", "/", "//"])
+def test_a_group_does_not_delete_or_replace_itself_by_an_empty_name(path: str) -> None:
+    root = azarr.group()
+    group = root.create_group("a")
+    group["x"] = np.ones(3)
+    for each in (root, group):
+        with pytest.raises(UsageError, match="itself, no member of"):
+            del each[path]
+        with pytest.raises(UsageError, match="itself, no member of"):
+            each[path] = np.zeros(3)
+    assert root["a/x"][...].tolist() == [1, 1, 1]
+
+    async def awaited() -> None:
+        with pytest.raises(UsageError, match="itself, no member of"):
+            await group.async_group.delitem(path)
+        with pytest.raises(UsageError, match="itself, no member of"):
+            await group.async_group.setitem(path, np.zeros(3))
+
+    anyio.run(awaited)
+    assert root["a/x"][...].tolist() == [1, 1, 1]

@@ -10,9 +10,9 @@ import pytest
 
 import azarr
 import azarr.aio
-from azarr.errors import ContainsArrayError, MetadataError
+from azarr.errors import ContainsArrayError, MetadataError, NodeNotFoundError, UsageError
 from azarr.storage import MemoryStore
-from azarr.testing import CountingStore
+from azarr.testing import CountingStore, LatencyStore
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
@@ -93,3 +93,48 @@ def test_an_overwritten_node_leaves_nothing_in_the_chunk_store(zarr_format: Any)
     chunks["other"] = b"not ours"
     azarr.create_array(store, shape=2, dtype="i4", chunk_store=chunks, name="n", overwrite=True)
     assert "other" in chunks
+
+
+CHANGES: dict[str, Any] = {
+    "attributes": lambda node: node.attrs.update(a=1),
+    "refreshed attributes": lambda node: node.attrs.refresh(),
+    "resize": lambda array: array.resize(7),
+    "append": lambda array: array.append(np.ones(3)),
+    "refreshed": lambda array: anyio.run(array.async_array.refresh),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("zarr_format", [2, 3, "n5"])
+@pytest.mark.parametrize("latency", [None, 0])
+def test_an_array_that_was_replaced_by_a_group_is_not_found(
+    latency: Any, zarr_format: Any, change: str
+) -> None:
+    store: Any = MemoryStore() if latency is None else LatencyStore(MemoryStore(), latency)
+    array = azarr.create_array(store, shape=4, dtype="f8", zarr_format=zarr_format)
+    array.append(np.zeros(1))  # what is known of it in this process is out of date too
+    group = azarr.create_group(store, overwrite=True, zarr_format=zarr_format)
+    with pytest.raises(NodeNotFoundError):
+        CHANGES[change](array)
+    group.attrs.refresh()
+    assert not group.attrs
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3, "n5"])
+def test_a_group_that_was_replaced_by_an_array_is_not_found(zarr_format: Any) -> None:
+    store = MemoryStore()
+    group = azarr.create_group(store, zarr_format=zarr_format)
+    array = azarr.create_array(store, shape=4, dtype="f8", overwrite=True, zarr_format=zarr_format)
+    for change in ("attributes", "refreshed attributes"):
+        with pytest.raises(NodeNotFoundError):
+            CHANGES[change](group)
+    array.attrs.refresh()
+    assert not array.attrs
+
+
+def test_an_array_that_was_replaced_by_one_of_other_dimensions_is_not_resized() -> None:
+    store = MemoryStore()
+    array = azarr.create_array(store, shape=4, dtype="f8")
+    azarr.create_array(store, shape=(4, 4), dtype="f8", overwrite=True)
+    with pytest.raises(UsageError, match="2 dimensions"):
+        array.resize(5)

@@ -267,6 +267,32 @@ def test_fields_read_and_write_like_numpys() -> None:
     np.testing.assert_array_equal(array.vindex["b", [3, 1], [2, 2]], expected["b"][[3, 1], [2, 2]])
 
 
+@pytest.mark.parametrize("is_stored", [True, False])
+def test_a_field_of_sub_arrays_reads_and_writes_like_numpys(is_stored: bool) -> None:
+    dtype = np.dtype([("a", "i2"), ("m", "f4", (2, 3))])
+    fill = np.array((1, np.full((2, 3), 2)), dtype)
+    expected = np.full(5, fill)
+    arguments = {"shape": 5, "chunks": 2, "dtype": dtype, "zarr_format": 2}
+    array = azarr.create_array({}, fill_value=fill[()], **arguments)
+    if is_stored:
+        expected["m"] = np.arange(30).reshape(5, 2, 3)
+        array[...] = expected
+    many = [4, 0, 1, 1]
+    for index in [..., 3, slice(1, 4), slice(2, 2)]:
+        equal(array["m", index], expected["m"][index])
+    for found in [array["m", many], array.oindex["m", many], array.vindex["m", many]]:
+        equal(found, expected["m"][many])
+    equal(array.get_mask_selection(expected["a"] == 1, fields="m"), expected["m"])
+    equal(azarr.read_many([(array, ("m", slice(3)))])[0], expected["m"][:3])
+    array["m", 1:3] = expected["m"][1:3] = np.arange(12).reshape(2, 2, 3)
+    array.oindex["m", [4, 0]] = expected["m"][[4, 0]] = 7
+    array.vindex["m", [3]] = expected["m"][[3]] = [5, 6, 7]
+    equal(array[...]["m"], expected["m"])
+    equal(array[...]["a"], expected["a"])
+    with pytest.raises(azarr.errors.ShapeMismatchError):
+        array["m", 1:3] = np.zeros((3, 2, 3))
+
+
 @pytest.mark.parametrize("zarr_format", [2, 3])
 def test_the_chunk_store_holds_the_chunks(zarr_format: int) -> None:
     documents: dict[str, bytes] = {}

@@ -76,7 +76,11 @@ CASES: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: table()["foo", "zz"], SelectionError, "no field 'zz'.*'foo', 'bar'"),
     (lambda: grid()["foo"], SelectionError, "'foo'.*int64, which has no fields"),
     # writing
-    (lambda: azarr.zeros(5).view(read_only=True).set_basic_selection(0, 1), ReadOnlyError, "'/'"),
+    (
+        lambda: azarr.zeros(5).view(read_only=True).set_basic_selection(0, 1),
+        ReadOnlyError,
+        "^'/' in <MemoryStore .*> is read-only$",
+    ),
     (
         lambda: grid().set_basic_selection(slice(2), np.zeros((3, 10))),
         ShapeMismatchError,
@@ -87,6 +91,34 @@ CASES: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: azarr.zeros(3, dtype=object), UnknownDataTypeError, "object codec.*vlen-utf8"),
     (lambda: azarr.zeros(3, dtype="M8"), UnknownDataTypeError, "datetime64 has no unit.*M8"),
     (lambda: azarr.zeros(3, dtype="m8"), UnknownDataTypeError, "timedelta64 has no unit.*m8"),
+    # arguments of creation
+    (lambda: azarr.zeros(3, chunks="big"), UsageError, "chunks 'big': integers, 'auto', True"),
+    (lambda: azarr.zeros(3, chunk=1), UsageError, "unknown argument 'chunk'; there are .*chunks"),
+    (lambda: azarr.group().create_array("x", shape=3, chunk=1), UsageError, "argument 'chunk'"),
+    (lambda: azarr.array([[1, 2], [3]]), UsageError, r"data \[\[1, 2\], \[3\]\] makes no array"),
+    (lambda: azarr.zeros_like(5), UsageError, "array or a sequence is needed .*, not 5"),
+    (lambda: azarr.zeros(3, synchronizer="x"), UsageError, "synchronizer 'x': .*ProcessSync"),
+    (lambda: azarr.zeros(3, codecs=["bytes"], filters=[]), UsageError, "codecs, or filters"),
+    (lambda: azarr.zeros(3, codecs=["bytes"], zarr_format=2), UsageError, "zarr_format=3, not 2"),
+    (lambda: azarr.open("s3://b/x", storage_options="anon"), UsageError, "'anon': a dict"),
+    (lambda: azarr.open("s3://"), UsageError, "'s3://' names no bucket"),
+    # names
+    (lambda: azarr.group()[0], UsageError, "a path is a str, not int: 0"),
+    (lambda: azarr.group().create_group(0), UsageError, "a path is a str, not int: 0"),
+    (lambda: azarr.group().create_group("a/zarr.json"), UsageError, "'zarr.json' is the name of"),
+    (lambda: azarr.group().zeros(".zattrs", shape=1), UsageError, "'.zattrs' is the name of"),
+    (lambda: azarr.group().create_groups("a", "zarr.json"), UsageError, "'zarr.json' is the name"),
+    (lambda: azarr.group().attrs.update({3: 4}), UsageError, "attribute 3: a name is a str"),
+    (lambda: azarr.group().attrs.put([1]), UsageError, r"attributes \[1\]: a mapping"),
+    (lambda: azarr.create_group({}, attributes=[1]), UsageError, r"attributes \[1\]: a mapping"),
+    (lambda: azarr.create_array({}, shape=1, attributes={3: 4}), UsageError, "attribute 3: a name"),
+    # what is no read
+    (
+        lambda: azarr.read_many((grid(), 0)),
+        UsageError,
+        "pairs of an array and a selection, not <az",
+    ),
+    (lambda: np.asarray(grid().async_array), UsageError, "await array.getitem"),
     (
         lambda: azarr.empty(3, dtype=object, object_codec="zstd"),
         MetadataError,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import unescape
 from typing import Any
 from xml.etree import ElementTree
 
@@ -42,6 +43,14 @@ def test_every_array_has_a_small_drawing_inside_its_frame(arguments: dict[str, A
             assert 0 <= x <= width
             assert 0 <= y <= height
     assert len(html) < 20_000
+
+
+@pytest.mark.parametrize(
+    ("dtype", "shown"), [("V4", "\\x00"), ([("a", "i4"), ("b", "S2")], "(0, b'')"), ("U3", "''")]
+)
+def test_fill_values_of_every_kind_are_shown(dtype: Any, shown: str) -> None:
+    html = azarr.create_array({}, shape=3, dtype=dtype)._repr_html_()
+    assert shown in unescape(html)
 
 
 def test_the_drawing_has_a_line_for_each_chunk_boundary() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -90,6 +91,11 @@ class Array(ArrayChanges, ArrayViews, Streams):
     def attrs(self) -> Attributes:
         """The user attributes, a mutable mapping."""
         return Attributes(self)
+
+    def update_attributes(self, new_attributes: Mapping[str, Any]) -> Array:
+        """Set several attributes at once, as `attrs.update` does; returns the array itself."""
+        self.attrs.update(new_attributes)
+        return self
 
     @property
     def oindex(self) -> Indexer:

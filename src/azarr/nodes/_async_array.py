@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from azarr.engine import run_async
+from azarr.errors import UsageError
 from azarr.nodes._array import Array
 from azarr.nodes._attributes import AsyncAttributes
 from azarr.nodes._indexers import AsyncIndexer
@@ -72,10 +74,21 @@ class AsyncArray(AsyncStreams, ArrayViews):
         """The blocking facade of the same array; no I/O."""
         return Array._of(self._held)  # type: ignore[no-any-return]
 
+    def __array__(self, *args: Any, **kwargs: Any) -> NDArray:
+        """Refused: NumPy would take the array for one element."""
+        raise UsageError(
+            "NumPy cannot await: use `await array.getitem(...)`, or `array.blocking` in its place"
+        )
+
     @property
     def attrs(self) -> AsyncAttributes:
         """The user attributes."""
         return AsyncAttributes(self)
+
+    async def update_attributes(self, new_attributes: Mapping[str, Any]) -> AsyncArray:
+        """Await `Array.update_attributes`."""
+        await self.attrs.update(new_attributes)
+        return self
 
     @property
     def oindex(self) -> AsyncIndexer:

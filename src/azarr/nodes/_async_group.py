@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from azarr.engine import ArrayState, GroupState, run_async
@@ -11,7 +12,7 @@ from azarr.nodes._attributes import AsyncAttributes
 from azarr.nodes._group import Group
 from azarr.nodes._group_contents import AsyncGroupContents
 from azarr.nodes.arguments._arguments import AUTO, ArrayArguments
-from azarr.nodes.operations import _node as operations
+from azarr.nodes.operations import _creation as creation, _node as operations
 from azarr.typing import ZarrFormat
 
 
@@ -65,6 +66,11 @@ class AsyncGroup(AsyncGroupContents):
         """The user attributes."""
         return AsyncAttributes(self)
 
+    async def update_attributes(self, new_attributes: Mapping[str, Any]) -> AsyncGroup:
+        """Await `Group.update_attributes`."""
+        await self.attrs.update(new_attributes)
+        return self
+
     async def getitem(self, path: str) -> AsyncArray | AsyncGroup:
         """Await what `Group.__getitem__` returns."""
         return async_node(await run_async(operations.get_child(self._state, path)))
@@ -78,6 +84,7 @@ class AsyncGroup(AsyncGroupContents):
 
     async def setitem(self, path: str, value: Any) -> None:
         """Await what `Group.__setitem__` does."""
+        operations.member_place(self._state, path)
         await self.array(path, value, overwrite=True)
 
     async def delitem(self, path: str) -> None:
@@ -121,6 +128,7 @@ class AsyncGroup(AsyncGroupContents):
         **kwargs: Any,
     ) -> AsyncArray:
         """Await `Group.create_array`."""
+        at, kwargs = creation.opened_with(operations.child_place(self._state, name), kwargs)
         arguments = ArrayArguments(
             shape=shape,
             dtype=dtype,
@@ -136,7 +144,6 @@ class AsyncGroup(AsyncGroupContents):
             chunk_key_encoding=chunk_key_encoding,
             **kwargs,
         )
-        at = operations.child_place(self._state, name)
         created = await run_async(operations.create_array(at, arguments, data, overwrite))
         return AsyncArray._of(created)  # type: ignore[no-any-return]
 

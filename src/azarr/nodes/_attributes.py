@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from azarr.engine import Operation, run, run_async
+from azarr.errors import UsageError
 from azarr.nodes._facade import NodeFacade
 from azarr.nodes.operations._node import change_attributes, reload
 from azarr.typing import JSON
@@ -37,7 +38,9 @@ class _Changes:
         return self._change(lambda old: {**old, **changes})
 
     def _put(self, attributes: Mapping[str, JSON]) -> Operation[Any]:
-        return self._change(lambda _: dict(attributes))
+        if not isinstance(attributes, Mapping):
+            raise UsageError(f"attributes {attributes!r}: a mapping of names to values is needed")
+        return self._change(lambda _: attributes)
 
     def _change(self, change: Any) -> Operation[Any]:
         return change_attributes(self._node._held, change)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import ItemsView, Iterator, MutableMapping, ValuesView
+from collections.abc import ItemsView, Iterator, Mapping, MutableMapping, ValuesView
 from typing import Any
 
 from azarr.engine import ArrayState, GroupState, run
@@ -10,7 +10,7 @@ from azarr.nodes._array import Array
 from azarr.nodes._attributes import Attributes
 from azarr.nodes._group_contents import GroupContents
 from azarr.nodes.arguments._arguments import AUTO, ArrayArguments
-from azarr.nodes.operations import _node as operations
+from azarr.nodes.operations import _creation as creation, _node as operations
 from azarr.typing import ZarrFormat
 
 
@@ -76,12 +76,18 @@ class Group(GroupContents, MutableMapping[str, Any]):
         """The user attributes, a mutable mapping."""
         return Attributes(self)
 
+    def update_attributes(self, new_attributes: Mapping[str, Any]) -> Group:
+        """Set several attributes at once, as `attrs.update` does; returns the group itself."""
+        self.attrs.update(new_attributes)
+        return self
+
     def __getitem__(self, path: str) -> Array | Group:
         """Open a member, or a node further down: `group["a/b"]`. One round trip."""
         return blocking_node(run(operations.get_child(self._state, path)))
 
     def __setitem__(self, path: str, value: Any) -> None:
         """Store an array-like as a new array, replacing what is there."""
+        operations.member_place(self._state, path)
         self.array(path, value, overwrite=True)
 
     def __delitem__(self, path: str) -> None:
@@ -129,6 +135,7 @@ class Group(GroupContents, MutableMapping[str, Any]):
 
         Two round trips, whatever the depth of `name`.
         """
+        at, kwargs = creation.opened_with(operations.child_place(self._state, name), kwargs)
         arguments = ArrayArguments(
             shape=shape,
             dtype=dtype,
@@ -144,7 +151,6 @@ class Group(GroupContents, MutableMapping[str, Any]):
             chunk_key_encoding=chunk_key_encoding,
             **kwargs,
         )
-        at = operations.child_place(self._state, name)
         return Array._of(run(operations.create_array(at, arguments, data, overwrite)))  # type: ignore[no-any-return]
 
     def create_group(self, name: str, overwrite: bool = False, attributes: Any = None) -> Group:

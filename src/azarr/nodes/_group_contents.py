@@ -83,6 +83,10 @@ class GroupContents(GroupMembers):
         state = self._state
         return self._array(operations.require_dataset(state, name, shape, dtype, exact, **kwargs))
 
+    def require_array(self, name: str, *, shape: Any, **kwargs: Any) -> Array:
+        """The same as `require_dataset`, by the name that it has in zarr-python 3."""
+        return self.require_dataset(name, shape, **kwargs)
+
     def create(self, name: str, **kwargs: Any) -> Array:
         """Create an array; arguments as `azarr.create`."""
         return self.create_dataset(name, **kwargs)
@@ -174,6 +178,10 @@ class AsyncGroupContents(AsyncGroupMembers):
         return await self._array(
             operations.require_dataset(state, name, shape, dtype, exact, **kwargs)
         )
+
+    async def require_array(self, name: str, *, shape: Any, **kwargs: Any) -> AsyncArray:
+        """Await `Group.require_array`."""
+        return await self.require_dataset(name, shape, **kwargs)
 
     async def create(self, name: str, **kwargs: Any) -> AsyncArray:
         """Await `Group.create`."""

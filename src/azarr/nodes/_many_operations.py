@@ -37,9 +37,10 @@ class ManyReads:
 
 
 def _planned(read: Any) -> PlannedGet:
-    array, selection = read
-    if not isinstance(array, ArrayFacade):
+    pair = isinstance(read, (tuple, list)) and len(read) == 2  # an array would be unpacked, read
+    if not pair or not isinstance(read[0], ArrayFacade):
         raise UsageError(f"read_many needs pairs of an array and a selection, not {read!r}")
+    array, selection = read
     state = array._state
     fields, indices = split_fields(selection)
     return plan_get(state, bracket_selection(indices, state.metadata.shape), fields)

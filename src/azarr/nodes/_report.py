@@ -11,6 +11,7 @@ from textwrap import TextWrapper
 from typing import Any
 
 from azarr.engine import GroupState
+from azarr.model import CodecSpec
 from azarr.nodes._facade import ArrayFacade, NodeFacade
 from azarr.stores import Store
 
@@ -64,12 +65,12 @@ def array_items(array: ArrayFacade, stored_bytes: int, stored_chunks: int) -> It
     if array.shards is not None:
         items.append(("Shard shape", str(array.shards)))
     items += [("Order", array.order), ("Read-only", str(array.read_only))]
-    items += [(f"Filter [{i}]", repr(codec)) for i, codec in enumerate(array.filters or ())]
+    items += [(f"Filter [{i}]", _codec(codec)) for i, codec in enumerate(array.filters or ())]
     if array.zarr_format == 2:
-        items.append(("Compressor", repr(array.compressor)))
+        items.append(("Compressor", _codec(array.compressor)))
     else:
-        items.append(("Serializer", repr(array.serializer)))
-        items += [(f"Compressor [{i}]", repr(codec)) for i, codec in enumerate(array.compressors)]
+        items.append(("Serializer", _codec(array.serializer)))
+        items += [(f"Compressor [{i}]", _codec(codec)) for i, codec in enumerate(array.compressors)]
     items += _store_items(array)
     items += [
         ("No. bytes", show_bytes(array.nbytes)),
@@ -107,6 +108,13 @@ def _store_items(node: Any) -> Items:
     if node.chunk_store is not node.store:
         items.append(("Chunk store type", _kind(node.chunk_store)))
     return items
+
+
+def _codec(codec: Any) -> str:
+    """A codec that numcodecs does not have looks like those that it has: "bytes(endian='big')"."""
+    if not isinstance(codec, CodecSpec):
+        return repr(codec)
+    return f"{codec.name}({', '.join(f'{k}={v!r}' for k, v in codec.configuration.items())})"
 
 
 def _kind(thing: object) -> str:

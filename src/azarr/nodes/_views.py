@@ -164,7 +164,7 @@ class ArrayViews(ArrayFacade):
         if self.shards is not None:
             yield "Shards", str(self.shards)
         yield "Size", human_bytes(self.nbytes)
-        yield "Fill value", str(self.fill_value) if self.fill_value != "" else "''"
+        yield "Fill value", str(self.fill_value) or "''"
         codecs = self._codecs
         specs = (*codecs.filters, codecs.serializer, *codecs.compressors)
         yield "Codecs", ", ".join(spec.name for spec in specs if spec is not None) or "none"

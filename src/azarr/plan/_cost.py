@@ -7,7 +7,7 @@ whole or by its index. The engine says how it works at present (`Terms`), nothin
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from heapq import heapify, heapreplace
 from math import prod
 from typing import Any, NamedTuple
@@ -46,7 +46,7 @@ class Terms:
     read_most: int = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Cost:
     """What a read or a write would do. No I/O was done to find out.
 
@@ -114,7 +114,7 @@ class Cost:
                 yield f"bytes {name}", f"at most {human_bytes(nbytes)} ({factor:.3g} x wanted)"
         yield "peak memory", f"about {human_bytes(self.peak_memory)}"
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         rows = [*self.rows()]
         width = max(len(name) for name, _ in rows)
         lines = (f"  {name:<{width}}  {value}" for name, value in rows)
@@ -129,10 +129,6 @@ class Cost:
             for name, value in self.rows()
         )
         return f"<table><caption>{'write' if self.writes else 'read'}</caption>{cells}</table>"
-
-    def __repr__(self) -> str:
-        named = ((field.name, getattr(self, field.name)) for field in fields(self))
-        return f"Cost({', '.join(f'{name}={value}' for name, value in named)})"
 
 
 class _Step(NamedTuple):

@@ -7,7 +7,9 @@ file, and takes what was cut off by a server without ranges for the range.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import suppress
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
@@ -90,6 +92,8 @@ class FileRequests:
     async def get_part(
         self, key: str, start: int, stop: int | None, generation: Generation | None
     ) -> Part:
+        if _is_local(await self._file_system.current()):
+            return _local_part(self._path(key), start, stop)
         return Part(await self._ask("cat_file", self._path(key), start=start, end=stop))
 
     async def put(self, key: str, value: Buffer) -> None:
@@ -118,6 +122,18 @@ class FileRequests:
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError, KeyError):
             return
 
+    async def remove_folders(self, prefix: str) -> None:
+        """Blocking file systems keep them. They would be listed, and in N5 each is a group."""
+        fs = await self._file_system.current()
+        if fs.async_impl or not prefix:
+            return
+        path = self._path(prefix)
+        found = fs.find(path, withdirs=True, detail=True)
+        folders = [name for name, each in found.items() if each["type"] == "directory"]
+        for folder in sorted({path, *folders}, key=len, reverse=True):
+            with suppress(OSError):  # others have stored something in it meanwhile
+                fs.rmdir(folder)
+
     async def pages(self, prefix: str) -> AsyncIterator[Iterable[str]]:
         path = self._path(prefix) if prefix else self._root
         start = f"{prefix}/" if prefix else ""
@@ -141,7 +157,13 @@ class FileRequests:
         )
 
     async def head(self, key: str) -> tuple[int, Generation | None]:
-        (await self._file_system.current()).invalidate_cache()
+        fs = await self._file_system.current()
+        if _is_local(fs):
+            status = os.stat(self._path(key))
+            if stat.S_ISDIR(status.st_mode):
+                raise IsADirectoryError(key)
+            return status.st_size, _file_of(status)
+        fs.invalidate_cache()
         found = await self._ask("info", self._path(key))
         if found["type"] == "directory":
             raise FileNotFoundError(key)
@@ -183,6 +205,18 @@ def explain(error: Exception) -> Failure:
 def _is_local(fs: Any) -> bool:
     protocol = fs.protocol
     return "file" in ((protocol,) if isinstance(protocol, str) else protocol)
+
+
+def _local_part(path: str, start: int, stop: int | None) -> Part:
+    """Some bytes of a file, and of which one: ranges of a value are not to be of several files."""
+    with open(path, "rb") as file:
+        status = os.fstat(file.fileno())
+        file.seek(start if start >= 0 else max(0, status.st_size + start))
+        return Part(file.read(-1 if stop is None else stop - start), _file_of(status))
+
+
+def _file_of(status: os.stat_result) -> Generation:
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def _put_local(fs: Any, path: str, data: bytes) -> None:

@@ -187,6 +187,9 @@ class ObstoreRequests:
         new: str = cast(Any, done)[self._tag]
         return new
 
+    async def remove_folders(self, prefix: str) -> None:
+        """Buckets have none."""
+
     async def delete(self, keys: Keys) -> None:
         if self._deletes_missing:
             await self._ask.delete_async(self._client, keys)

@@ -59,6 +59,9 @@ class Requests(Protocol):
     async def delete(self, keys: Keys) -> None:
         """Remove all of them; that some are missing is fine. As many requests as needed."""
 
+    async def remove_folders(self, prefix: str) -> None:
+        """Remove what is left of a folder without keys, where folders are there by themselves."""
+
     def pages(self, prefix: str) -> AsyncIterator[Iterable[str]]:
         """The keys under "prefix/", one page of a listing at a time."""
 
@@ -254,6 +257,7 @@ class RemoteStore(AsyncStore):
         self._check_writable()
         if keys := [key async for key in self.list(prefix)]:
             await self._delete(keys)
+        await self._requests().remove_folders(prefix)
 
     async def delete_many(self, keys: Sequence[str], first: int = 0) -> None:
         """Remove these keys: one request where the service takes as many at once, as S3 takes 1000.

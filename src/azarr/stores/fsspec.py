@@ -119,6 +119,11 @@ class _System:
 
     @classmethod
     def of(cls, url: str, options: Mapping[str, Any] | None, fs: Any) -> _System:
+        if not isinstance(url, str):
+            raise UsageError(
+                "an FsspecStore needs a URL, or a path and a file system: FsspecStore(path, "
+                f"fs=...); not {url!r}"
+            )
         options = dict(options or {})
         arguments: tuple[Any, ...] = ()
         given = None

@@ -46,6 +46,8 @@ def make_store(
         >>> make_store({}, read_only=True)
         <MappingStore over builtins.dict, read-only>
     """
+    if storage_options is not None and not isinstance(storage_options, Mapping):
+        raise UsageError(f"storage_options {storage_options!r}: a dict of options is needed")
     scheme = _find_scheme(store_like) if isinstance(store_like, str) else None
     if scheme:
         store = _open_url(scheme[1].lower(), str(store_like), storage_options or {})
@@ -62,9 +64,11 @@ def _convert(store_like: StoreLike) -> Store:
     for kind, convert in _KINDS:
         if isinstance(store_like, kind):
             return convert(store_like)
+    kind = type(store_like)
+    # Other libraries have a LocalStore and a MemoryStore too.
+    name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
     raise UsageError(
-        "a store, a path, a URL, a MutableMapping or None is needed, not "
-        f"{type(store_like).__name__}: {store_like!r}"
+        f"a store, a path, a URL, a MutableMapping or None is needed, not {name}: {store_like!r}"
     )
 
 
@@ -85,6 +89,8 @@ def _open_by_obstore(url: str, options: Mapping[str, Any]) -> Store:
     from azarr.stores._options import spell
     from azarr.stores.obstore import ObstoreStore
 
+    if not url.partition("://")[2].partition("/")[0]:
+        raise UsageError(f"{url!r} names no bucket, container or host after '://'")
     conditional, rest = _split_conditional(options)
     if isinstance(spell(url, rest), str):
         return _open_by_fsspec(url, options)

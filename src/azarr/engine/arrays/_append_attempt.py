@@ -21,7 +21,7 @@ from azarr.engine.hierarchy._hierarchy import DOCUMENT_BYTES, at_once
 from azarr.engine.hierarchy._node_documents import PATIENCE, NodeDocuments
 from azarr.engine.process._process import EDGE_BYTES, process
 from azarr.engine.runtimes._runtime import Runtime
-from azarr.errors import ConflictError, ShapeMismatchError, StoreError
+from azarr.errors import ChunkDataError, ConflictError, ShapeMismatchError, StoreError
 from azarr.indexing import basic_selection
 from azarr.model import ArrayMetadata
 from azarr.plan import Plan, Step, plan_selection
@@ -76,6 +76,7 @@ class Attempt:
         self._may_claim = [True]
         self._large = array.pipeline.nbytes >= DIRECT_BYTES
         self._seen: dict[str, Seen] = {}
+        self._recalled: set[str] = set()
         self.knows_edges = True
         self.begun = False
         self._aim(array, array.metadata)
@@ -120,6 +121,7 @@ class Attempt:
             for key, *_ in edges:
                 if (found := process().edges.get((self._origin, key))) is not None:
                     self._seen[key] = found[0]
+                    self._recalled.add(key)
                     # Without a claim nothing else would show that both are of one time.
                     self.knows_edges = self.knows_edges and found[1] == generation
         unknown = [step for step in edges if step[0] not in self._seen]
@@ -204,6 +206,7 @@ class Attempt:
         """Write over what is there; the result is what has changed meanwhile."""
         refused: list[Step[str]] = []
         seen: dict[str, Seen] = {}
+        self._recalled.clear()
 
         async def put(steps: Iterator[Step[str]]) -> None:
             for step in steps:
@@ -248,6 +251,9 @@ class Attempt:
         except ConflictError:
             return False
         except Exception as error:
+            # What is remembered may be of an array that was here before, with other chunks.
+            if isinstance(error, ChunkDataError) and key in self._recalled:
+                return False
             located(error, self._array, key)
             raise
         self._made.append((key, old, now))

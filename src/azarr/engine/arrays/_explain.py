@@ -6,6 +6,7 @@ from azarr import config
 from azarr.codecs import Index, ShardLayout, has_blosc_parts
 from azarr.engine._state import ArrayState
 from azarr.engine.arrays._read_shards import GAP_BYTES, index_name
+from azarr.engine.process._limit import AdaptiveLimit
 from azarr.engine.process._process import process
 from azarr.engine.runtimes._blocking import threads_worth
 from azarr.plan import Cost, Plan, Terms, cost_of
@@ -43,11 +44,14 @@ def explain(
 
 
 def _workers(array: ArrayState, plan: Plan) -> int:
-    """Requests at once: tasks on an event loop; else threads, where decoding is worth one."""
-    if isinstance(array.chunk_store, AsyncStore):
+    """Requests at once: as many as the store may be asked; else threads worth their decoding."""
+    store = array.chunk_store
+    if isinstance(store, AsyncStore):
         from azarr.engine.runtimes._anyio import workers_worth
 
-        return workers_worth(plan.count, array.pipeline.nbytes)
+        known = process().origins.get(store.origin)
+        limit = AdaptiveLimit(config.get().requests) if known is None else known.limit
+        return min(workers_worth(plan.count, array.pipeline.nbytes), limit.value)
     return threads_worth(plan.count, array.grain)
 
 

@@ -69,7 +69,7 @@ async def create_node(
     old = nodes[path]
     if old is not None and not overwrite:
         kind = ContainsArrayError if isinstance(old, ArrayMetadata) else ContainsGroupError
-        raise kind(f"there is already a node at {'/' + path!r}; overwrite it or use another path")
+        raise kind(f"there is already a node at {'/' + path!r}; overwrite=True replaces it")
     if overwrite:
         await there.make_room(old, metadata)
     # Its own document goes last: a node that can be seen has its parents and its attributes, and

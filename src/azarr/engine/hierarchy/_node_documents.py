@@ -72,9 +72,10 @@ class NodeDocuments:
         """The node's metadata as it is stored now. One round trip."""
         self._stored = await _get_many_with_generations(self._runtime, self._keys.values())
         current = self._parsed({name: self._stored[key][0] for name, key in self._keys.items()})
-        if current is None:
+        if current is None or type(current) is not type(self._metadata):
+            kind = "group" if isinstance(self._metadata, GroupMetadata) else "array"
             where = f"{'/' + self._path!r} is gone from {self._runtime.store!r}"
-            raise NodeNotFoundError(f"the node {where}")
+            raise NodeNotFoundError(f"the {kind} {where}")
         self._metadata = current
         self._remember(is_own=False)
         return current

@@ -145,9 +145,7 @@ async def create_nodes(
             continue
         if old is not None and not overwrite:
             kind = ContainsArrayError if isinstance(old, ArrayMetadata) else ContainsGroupError
-            raise kind(
-                f"there is already a node at {'/' + path!r}; overwrite it or use another path"
-            )
+            raise kind(f"there is already a node at {'/' + path!r}; overwrite=True replaces it")
         made[path] = build(chosen)
     groups = {path: GroupMetadata(zarr_format=chosen) for path in parents if there[path] is None}
     after: dict[str, Metadata | None] = {**there, **groups, **made}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from contextvars import copy_context
 from threading import Thread
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -51,8 +52,14 @@ class BackgroundLoop:
             await stop.wait()
 
         def run() -> None:
-            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner = asyncio.Runner(loop_factory=_loop_factory())
+            try:
                 runner.run(serve())
+            finally:
+                # When the interpreter ends, Python 3.12 starts no thread any more to wait for the
+                # loop's own worker threads. They have ended before.
+                with suppress(RuntimeError):
+                    runner.close()
 
         self._thread = Thread(target=run, name="azarr-loop", daemon=True)
         self._thread.start()

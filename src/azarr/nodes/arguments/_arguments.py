@@ -21,6 +21,7 @@ from azarr.model import (
     CodecSpec,
     DataType,
     RegularGrid,
+    split_codecs,
 )
 from azarr.nodes.arguments._grid_arguments import check_codecs, is_rectilinear, rectilinear_grid
 from azarr.nodes.arguments._shard_arguments import shard_arguments
@@ -42,7 +43,8 @@ class ArrayArguments:
     """What a user can say about a new array; what is left out is decided by `metadata()`.
 
     `compressor` and `object_codec` are the spelling of zarr 2 (one compressor, an object codec
-    among the filters); `compressors` and `serializer` that of Zarr v3.
+    among the filters); `compressors` and `serializer` that of Zarr v3, and `codecs` all of them in
+    order, as they stand in its metadata.
     """
 
     shape: int | Iterable[int] | None
@@ -53,6 +55,7 @@ class ArrayArguments:
     compressors: Any = AUTO
     filters: Any = AUTO
     serializer: Any = AUTO
+    codecs: Any = None
     object_codec: Any = None
     fill_value: Any = 0
     order: str | None = None
@@ -104,7 +107,7 @@ class ArrayArguments:
             serializer=serializer,
             compressors=compressors,
             dimension_names=self._dimension_names(zarr_format),
-            attributes=dict(self.attributes or {}),
+            attributes=checked_attributes(self.attributes),
         )
         check_codecs(metadata, allow_pickle=self.names_pickle)
         return metadata
@@ -126,6 +129,8 @@ class ArrayArguments:
     def _codecs(
         self, data_type: DataType, zarr_format: ZarrFormat
     ) -> tuple[tuple[CodecSpec, ...], CodecSpec | None, tuple[CodecSpec, ...]]:
+        if self.codecs is not None:
+            return self._all_codecs(data_type, zarr_format)
         object_codec = self.object_codec
         if object_codec is not None:
             object_codec = spec_of(object_codec, zarr_format, data_type)
@@ -146,6 +151,16 @@ class ArrayArguments:
         if any(spec.name == "cast_value" for spec in filters) and serializer is not None:
             serializer = with_byte_order(serializer)  # of elements that have other bytes than ours
         return filters, serializer, compressors
+
+    def _all_codecs(
+        self, data_type: DataType, zarr_format: ZarrFormat
+    ) -> tuple[tuple[CodecSpec, ...], CodecSpec, tuple[CodecSpec, ...]]:
+        if zarr_format != 3:
+            raise UsageError(f"codecs need zarr_format=3, not {zarr_format!r}")
+        parts = (self.filters, self.serializer, self.compressors, self.compressor)
+        if self.object_codec is not None or not all(map(_is_default, parts)):
+            raise UsageError("give codecs, or filters, serializer and compressors, not both")
+        return split_codecs(_specs(self.codecs, zarr_format, data_type))
 
     def _fill_value(self, data_type: DataType, zarr_format: ZarrFormat) -> Any:
         value = self.fill_value
@@ -250,6 +265,23 @@ def _zero(data_type: DataType) -> Any:
     return np.zeros((), data_type.dtype)[()]
 
 
+def checked_attributes(attributes: Any) -> dict[str, JSON]:
+    """Attributes as a new dict; None: none. Whether JSON can hold the values is seen on writing.
+
+    Raises:
+        UsageError: they are no mapping, or a name is no string. JSON would turn 3 into "3", and two
+            attributes into one.
+    """
+    if attributes is None:
+        return {}
+    if not isinstance(attributes, Mapping):
+        raise UsageError(f"attributes {attributes!r}: a mapping of names to values is needed")
+    for name in attributes:
+        if not isinstance(name, str):
+            raise UsageError(f"attribute {name!r}: a name is a str, not {type(name).__name__}")
+    return dict(attributes)
+
+
 def normalize_shape(shape: Any) -> Shape:
     """A tuple of non-negative integers.
 
@@ -258,7 +290,7 @@ def normalize_shape(shape: Any) -> Shape:
     """
     if shape is None:
         raise UsageError("shape is missing: give shape, or data to take it from")
-    lengths = shape if isinstance(shape, Iterable) else (shape,)
+    lengths = shape if isinstance(shape, Iterable) and not isinstance(shape, bytes) else (shape,)
     try:
         result = tuple(operator.index(length) for length in lengths)
     except TypeError:
@@ -281,6 +313,8 @@ def normalize_chunks(chunks: Any, shape: Shape, itemsize: int) -> Shape:
         return guess_chunks(shape, itemsize)
     if chunks is False:
         return tuple(max(length, 1) for length in shape)
+    if isinstance(chunks, (str, bytes)):
+        raise UsageError(f"chunks {chunks!r}: integers, 'auto', True or False are needed")
     given = tuple(chunks) if isinstance(chunks, Iterable) else (chunks,) * len(shape)
     if len(given) > len(shape):
         raise UsageError(f"chunks {chunks!r}: the array has {len(shape)} dimensions")

@@ -44,6 +44,20 @@ def value_array(value: Any, dtype: np.dtype[Any], shape: Shape, element: Element
         ) from None
 
 
+def array_of(data: Any) -> Any:
+    """`data` as it is if it has a shape and a data type, else as a NumPy array.
+
+    Raises:
+        UsageError: nested sequences of different lengths.
+    """
+    if hasattr(data, "dtype") and hasattr(data, "shape"):
+        return data
+    try:
+        return np.asarray(data)
+    except ValueError as error:
+        raise UsageError(f"data {_brief(data)} makes no array: {error}") from None
+
+
 def _converted(value: Any, dtype: np.dtype[Any], shape: Shape) -> NDArray:
     if isinstance(value, np.ndarray) and _casts_lazily(value.dtype, dtype):
         return value
@@ -117,7 +131,11 @@ def output_array(out: Any, shape: Shape, dtype: np.dtype[Any], order: str) -> ND
     return out
 
 
-def check_writable(read_only: bool, name: str) -> None:
-    """Raises ReadOnlyError for a node that was opened read-only."""
+def check_writable(read_only: bool, name: str, store: object = None) -> None:
+    """Raises ReadOnlyError for a node that was opened read-only.
+
+    Args:
+        name: the node's name; or the whole place, where there is no `store`.
+    """
     if read_only:
-        raise ReadOnlyError(f"{name!r} is read-only")
+        raise ReadOnlyError(f"{name if store is None else f'{name!r} in {store!r}'} is read-only")

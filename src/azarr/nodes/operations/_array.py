@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from azarr.indexing import (
 )
 from azarr.nodes.arguments._values import check_writable, output_array, value_array
 from azarr.plan import Plan, plan_selection
-from azarr.typing import NDArray
+from azarr.typing import NDArray, Shape
 
 Fields = str | Sequence[str] | None
 
@@ -78,7 +79,7 @@ def get(
             await reading(runtime, array, plan, memory, names).carry_out(runtime)
         return planned.result
 
-    nbytes = plan.count * array.pipeline.nbytes
+    nbytes = partial(decoded_bytes, plan, array)
     return Operation(array.chunk_store, body, plan.count, nbytes, reads=True)
 
 
@@ -98,13 +99,19 @@ def _get_many_points(
 
 @dataclass(slots=True)
 class PlannedGet:
-    """A read that is planned, and the memory it goes to."""
+    """A read that is planned, and the memory it goes to.
+
+    Attributes:
+        given: whether the memory is the user's.
+        part: the field of the memory that is the result; None: all of it.
+    """
 
     array: ArrayState
     plan: Plan
     fields: FieldNames
     memory: NDArray
     given: bool
+    part: str | None = None
 
     @property
     def result(self) -> Any:
@@ -112,9 +119,11 @@ class PlannedGet:
         memory, like = self.memory, self.array.meta_array
         if self.given:
             return memory
+        if self.part is not None:
+            memory = memory[self.part]
         if like is not None:
             memory = np.asarray(memory, like=like)
-        return memory if self.plan.shape else memory[()]
+        return memory if memory.shape else memory[()]
 
 
 def plan_get(
@@ -125,10 +134,19 @@ def plan_get(
     dtype = metadata.dtype
     names = None if fields is None else checked_fields(fields, dtype)
     plan = plan_selection(selection, metadata.shape, metadata.chunk_grid)
+    part = None
     if names is not None:
+        names, part = _records_of(names, dtype)
         dtype = field_dtype(names, dtype)
     memory = output_array(out, plan.shape, dtype, metadata.order)
-    return PlannedGet(array, plan, names, memory, out is not None)
+    return PlannedGet(array, plan, names, memory, out is not None, part)
+
+
+def _records_of(names: FieldNames, dtype: np.dtype[Any]) -> tuple[FieldNames, str | None]:
+    """A field of sub-arrays as records of it alone, which have the selection's shape; its name."""
+    if isinstance(names, str) and dtype[names].subdtype is not None:
+        return [names], names
+    return names, None
 
 
 def set_(
@@ -136,9 +154,13 @@ def set_(
 ) -> Operation[None]:
     """Write a value, broadcast like NumPy, to a selection."""
     metadata = array.metadata
-    check_writable(array.read_only, array.name)
+    check_writable(array.read_only, array.name, array.store)
     names = checked_fields(fields, metadata.dtype)
-    dtype = metadata.dtype if names is None else field_dtype(names, metadata.dtype)
+    dtype = metadata.dtype
+    if names is not None:
+        names, part = _records_of(names, dtype)
+        dtype = field_dtype(names, dtype)
+        value = value if part is None else _as_records(value, part, dtype, selection.shape)
     values = value_array(value, dtype, selection.shape, metadata.data_type.element)
     points = selection.indices or 0
     plan = None if points > MANY_POINTS else plan_of(array, selection)
@@ -150,7 +172,15 @@ def set_(
 
     if plan is None:
         return Operation(array.chunk_store, body, points, values.nbytes)
-    return Operation(array.chunk_store, body, plan.count, decoded_bytes(plan, array))
+    return Operation(array.chunk_store, body, plan.count, plan.count * array.pipeline.nbytes)
+
+
+def _as_records(value: Any, name: str, dtype: np.dtype[Any], shape: Shape) -> NDArray:
+    """A value for a field of sub-arrays, broadcast as NumPy does, as records of that field."""
+    records: NDArray = np.empty(shape, dtype)
+    field = records[name]
+    field[...] = value_array(value, field.dtype, field.shape)
+    return records
 
 
 def plan_of(array: ArrayState, selection: Selection) -> Plan:

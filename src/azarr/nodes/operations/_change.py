@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import operator
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
-
-import numpy as np
 
 from azarr.engine import (
     ArrayState,
@@ -22,7 +19,7 @@ from azarr.engine import (
 )
 from azarr.errors import ReadOnlyError, SelectionError, ShapeMismatchError, UsageError
 from azarr.model import ArrayMetadata
-from azarr.nodes.arguments._values import check_writable, value_array
+from azarr.nodes.arguments._values import array_of, check_writable, value_array
 from azarr.typing import Shape
 
 
@@ -32,6 +29,8 @@ def resize(array: ArrayState, args: tuple[Any, ...]) -> Operation[ArrayMetadata]
     wanted = _wanted(args, array.metadata.ndim)
 
     def change(metadata: ArrayMetadata) -> ArrayMetadata:
+        if metadata.ndim != len(wanted):  # replaced since it was opened
+            raise UsageError(f"shape {wanted}: the array has {metadata.ndim} dimensions now")
         lengths = zip(wanted, metadata.shape, strict=True)
         return replace(metadata, shape=tuple(old if new is None else new for new, old in lengths))
 
@@ -59,7 +58,7 @@ def append_data(
     if not -metadata.ndim <= axis < metadata.ndim:
         raise SelectionError(f"axis {axis}: {array.name!r} has {metadata.ndim} dimensions")
     axis %= metadata.ndim
-    given = data if hasattr(data, "shape") and hasattr(data, "dtype") else np.asarray(data)
+    given = array_of(data)
     values = value_array(given, metadata.dtype, given.shape)
 
     def check(shape: Shape) -> None:
@@ -115,6 +114,8 @@ def checksum(array: ArrayState, hashname: str) -> Operation[bytes]:
     Raises:
         UsageError: `hashlib` has no such hash of a fixed length.
     """
+    import hashlib  # 3 ms, for OpenSSL
+
     try:
         hashlib.new(hashname).digest()
     except (TypeError, ValueError):
@@ -143,7 +144,7 @@ def _change(
 def _check_changeable(array: ArrayState) -> None:
     if array.is_view:
         raise ReadOnlyError("operation not permitted for views")
-    check_writable(array.read_only, array.name)
+    check_writable(array.read_only, array.name, array.store)
 
 
 def _wanted(args: tuple[Any, ...], ndim: int) -> tuple[int | None, ...]:

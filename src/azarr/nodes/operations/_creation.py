@@ -7,6 +7,7 @@ here. Examples are written in the blocking form.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from azarr.engine import ArrayState, GroupState, Operation
@@ -15,6 +16,7 @@ from azarr.nodes._facade import ArrayFacade, state_of
 from azarr.nodes.arguments._arguments import AUTO, ArrayArguments
 from azarr.nodes.arguments._likeness import likeness
 from azarr.nodes.operations import _node as operations
+from azarr.stores import make_store
 from azarr.typing import JSON, Shape, ZarrFormat
 
 
@@ -397,6 +399,10 @@ OPENING = frozenset(
 """Arguments that say how a node is opened, and nothing about what it is."""
 
 
+ARGUMENTS = frozenset(ArrayArguments.__dataclass_fields__) - {"v2_separator"}
+"""Arguments that say what an array is; `v2_separator` comes from the store."""
+
+
 def one_format(zarr_format: Any, zarr_version: Any) -> ZarrFormat | None:
     """The format of the argument and of the name it had in zarr 2, which may not differ."""
     if zarr_format is not None and zarr_version not in (None, zarr_format):
@@ -407,21 +413,38 @@ def one_format(zarr_format: Any, zarr_version: Any) -> ZarrFormat | None:
     return chosen
 
 
+def opened_with(
+    at: operations.Place, kwargs: dict[str, Any]
+) -> tuple[operations.Place, dict[str, Any]]:
+    """A place opened as further arguments of `create_array` say, and the rest of them.
+
+    Raises:
+        UsageError: an argument that no creation function has.
+    """
+    opening = {name: value for name, value in kwargs.items() if name in OPENING}
+    if opening.get("chunk_store") is not None:
+        opening["chunk_store"] = make_store(opening["chunk_store"], read_only=at.read_only)
+    rest = {name: value for name, value in kwargs.items() if name not in OPENING}
+    return replace(at, **opening), _known(rest)
+
+
 def _known(kwargs: dict[str, Any]) -> dict[str, Any]:
     """Arguments of `ArrayArguments` by name; None for a filter is the default, as in zarr 2.
 
     Raises:
         UsageError: an argument that no creation function has.
     """
-    unknown = kwargs.keys() - ArrayArguments.__dataclass_fields__.keys()
+    unknown = kwargs.keys() - ARGUMENTS
     if unknown:
-        known = ", ".join(ArrayArguments.__dataclass_fields__)
+        known = ", ".join(sorted(ARGUMENTS | OPENING))
         raise UsageError(f"unknown argument {sorted(unknown)[0]!r}; there are {known}")
     return kwargs
 
 
 def _like(a: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
     """Creation arguments that make an array like `a`; `kwargs` win."""
+    if not hasattr(a, "shape") and not hasattr(a, "__len__"):
+        raise UsageError(f"an array or a sequence is needed to be like, not {a!r}")
     shape: Shape = a.shape if hasattr(a, "shape") else (len(a),)
     like: dict[str, Any] = {"shape": shape}
     if isinstance(a, ArrayFacade):

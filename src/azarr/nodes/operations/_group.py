@@ -21,11 +21,11 @@ from azarr.engine import (
     walk,
 )
 from azarr.errors import ContainsArrayError, ContainsGroupError, NodeNotFoundError, UsageError
-from azarr.model import ArrayMetadata, GroupMetadata, node_documents
-from azarr.nodes.arguments._arguments import ArrayArguments, normalize_shape
+from azarr.model import ArrayMetadata, GroupMetadata, is_container, node_documents
+from azarr.nodes.arguments._arguments import ArrayArguments, checked_attributes, normalize_shape
 from azarr.nodes.arguments._values import check_writable
 from azarr.nodes.operations import _creation as creation
-from azarr.nodes.operations._node import Place, child_place
+from azarr.nodes.operations._node import Place, check_name, child_place
 from azarr.typing import ZarrFormat
 
 NodeState = ArrayState | GroupState
@@ -55,7 +55,7 @@ def create_in(
     **kwargs: Any,
 ) -> Operation[ArrayState]:
     """Carry out one of the creation functions at a path under a group."""
-    check_writable(group.read_only, group.name)
+    check_writable(group.read_only, group.name, group.store)
     at = child_place(group, name)
     inherited = {
         "store": at.store,
@@ -110,8 +110,10 @@ def create_hierarchy(
     group: GroupState, nodes: Mapping[str, Any], overwrite: bool = False, keep: bool = False
 ) -> Operation[dict[str, NodeState]]:
     """Create many nodes under a group; the result has them opened, by the names given."""
-    check_writable(group.read_only, group.name)
+    check_writable(group.read_only, group.name, group.store)
     places = {name: child_place(group, name) for name in nodes}
+    for at in places.values():
+        check_name(at)
     builds = {places[name].path: _build(name, node) for name, node in nodes.items()}
     for build in builds.values():
         build(group.metadata.zarr_format)
@@ -136,14 +138,14 @@ def _build(name: str, node: Any) -> Build:
     if isinstance(node, ArrayMetadata | GroupMetadata):
         return lambda zarr_format: node
     if node is None or (isinstance(node, Mapping) and node.keys() <= {"attributes"}):
-        attributes = dict((node or {}).get("attributes") or {})
+        attributes = checked_attributes((node or {}).get("attributes"))
         return lambda zarr_format: GroupMetadata(zarr_format=zarr_format, attributes=attributes)
     if not isinstance(node, Mapping) or "shape" not in node:
         raise UsageError(
             f"node {name!r}: None or attributes for a group, the arguments of create_array (with a "
             f"shape) or metadata for an array; not {node!r}"
         )
-    unknown = node.keys() - ArrayArguments.__dataclass_fields__.keys()
+    unknown = node.keys() - creation.ARGUMENTS
     if unknown:
         raise UsageError(f"node {name!r}: unknown argument {sorted(unknown)[0]!r}")
     return ArrayArguments(**node).metadata
@@ -151,7 +153,7 @@ def _build(name: str, node: Any) -> Build:
 
 def move(group: GroupState, source: str, destination: str) -> Operation[None]:
     """Move a node with everything under it to another path."""
-    check_writable(group.read_only, group.name)
+    check_writable(group.read_only, group.name, group.store)
     old, new = child_place(group, source), child_place(group, destination)
     if not old.path or not new.path:
         raise UsageError("the root of a store cannot be moved, nor anything moved onto it")
@@ -167,14 +169,15 @@ def move(group: GroupState, source: str, destination: str) -> Operation[None]:
         if chunks is not None:
             await copy_prefix(chunks, old.path, new.path)
         await copy_prefix(runtime, old.path, new.path, last=node_documents(found))
-        await delete_node(runtime, old.path, chunk_store=group.chunk_store)
+        await delete_node(runtime, old.path, old.zarr_format, group.chunk_store)
 
     return Operation(group.store, body, _MANY, beside=group.chunk_store)
 
 
 async def _require_free(runtime: Runtime, at: Place) -> None:
     """Make the groups above a path, which must not be a node."""
-    there = await open_node(runtime, at.path)
+    sought = at.zarr_format if is_container(at.zarr_format) else None
+    there = await open_node(runtime, at.path, sought)
     if there is not None:
         kind = ContainsArrayError if isinstance(there, ArrayMetadata) else ContainsGroupError
         raise kind(f"there is already a node at {at.name}")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from inspect import isawaitable
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -37,9 +38,9 @@ from azarr.errors import (
     UsageError,
 )
 from azarr.indexing import basic_selection
-from azarr.model import ArrayMetadata, GroupMetadata
-from azarr.nodes.arguments._arguments import ArrayArguments, normalize_shape
-from azarr.nodes.arguments._values import check_writable, value_array
+from azarr.model import ArrayMetadata, GroupMetadata, document_keys
+from azarr.nodes.arguments._arguments import ArrayArguments, checked_attributes, normalize_shape
+from azarr.nodes.arguments._values import array_of, check_writable, value_array
 from azarr.plan import plan_selection
 from azarr.stores import Store, check_key, make_store
 from azarr.typing import JSON, ZarrFormat
@@ -131,6 +132,12 @@ def place(
         raise UsageError(f"mode {mode!r}: {', '.join(map(repr, MODES))} are allowed")
     if zarr_format not in (None, 2, 3, "n5"):
         raise UsageError(f"zarr_format {zarr_format!r}: 2, 3 and 'n5' are allowed")
+    synchronizer = opening.get("synchronizer")
+    if isinstance(synchronizer, (str, PathLike)) or not hasattr(synchronizer or {}, "__getitem__"):
+        raise UsageError(
+            f"synchronizer {synchronizer!r}: a ThreadSynchronizer, a ProcessSynchronizer(path) or "
+            "another object with a lock for every key is needed"
+        )
     read_only = read_only or mode == "r"
     made = make_store(store, read_only=read_only, storage_options=storage_options)
     chunks = None if chunk_store is None else make_store(chunk_store, read_only=read_only)
@@ -149,8 +156,10 @@ def normalize_path(path: str | None) -> str:
     """A node's path without slashes at its ends or doubled inside.
 
     Raises:
-        UsageError: a segment is "." or "..", which could climb out of the root.
+        UsageError: it is no string, or a segment is "." or "..", which could climb out of the root.
     """
+    if path is not None and not isinstance(path, str):
+        raise UsageError(f"a path is a str, not {type(path).__name__}: {path!r}")
     parts = [part for part in (path or "").replace("\\", "/").split("/") if part]
     if "." in parts or ".." in parts:
         raise UsageError(f"path {path!r}: '.' and '..' are not allowed")
@@ -159,13 +168,21 @@ def normalize_path(path: str | None) -> str:
     return "/".join(parts)
 
 
+def check_name(at: Place) -> None:
+    """Refuses a node in the place of a document, which a folder or a bucket would mix up."""
+    taken = {*document_keys(), *document_keys(at.zarr_format)}.intersection(at.path.split("/"))
+    if taken:
+        raise UsageError(f"path '/{at.path}': {min(taken)!r} is the name of a metadata document")
+
+
 def create_array(
     at: Place, arguments: ArrayArguments, data: Any = None, overwrite: bool = False
 ) -> Operation[ArrayState]:
     """Create an array, and write `data` into it if given."""
     check_writable(at.read_only or at.store.read_only, at.name)
+    check_name(at)
     if data is not None:
-        data = data if hasattr(data, "dtype") and hasattr(data, "shape") else np.asarray(data)
+        data = array_of(data)
         arguments = arguments.with_data(data)
     if at.store.dimension_separator is not None:
         arguments = replace(arguments, v2_separator=at.store.dimension_separator)
@@ -249,12 +266,14 @@ def create_group(
 ) -> Operation[GroupState]:
     """Create a group."""
     check_writable(at.read_only or at.store.read_only, at.name)
+    check_name(at)
+    given = checked_attributes(attributes)
 
     async def body(runtime: Runtime) -> GroupState:
         metadata = await create_node(
             runtime,
             at.path,
-            lambda chosen: GroupMetadata(zarr_format=chosen, attributes=dict(attributes or {})),
+            lambda chosen: GroupMetadata(zarr_format=chosen, attributes=given),
             zarr_format=at.zarr_format,
             default_format=config.get().zarr_format,
             overwrite=overwrite,
@@ -336,6 +355,18 @@ def child_place(group: GroupState, path: str) -> Place:
     )
 
 
+def member_place(group: GroupState, path: str) -> Place:
+    """As `child_place`, for what is deleted or replaced unasked: never the group itself.
+
+    Raises:
+        UsageError: the path, "" or "/", is that of the group or of the root of the store.
+    """
+    at = child_place(group, path)
+    if at.path in ("", group.path):
+        raise UsageError(f"path {path!r} is '/{at.path}' itself, no member of {group.name!r}")
+    return at
+
+
 def get_child(group: GroupState, path: str) -> Operation[ArrayState | GroupState]:
     """Open a node under a group."""
     at = child_place(group, path)
@@ -376,8 +407,8 @@ def list_children(group: GroupState) -> Operation[dict[str, ArrayState | GroupSt
 
 def delete_child(group: GroupState, path: str) -> Operation[None]:
     """Delete a node under a group, with everything under it."""
-    check_writable(group.read_only, group.name)
-    at = child_place(group, path)
+    check_writable(group.read_only, group.name, group.store)
+    at = member_place(group, path)
 
     async def body(runtime: Runtime) -> None:
         if not await delete_node(runtime, at.path, at.zarr_format, at.chunk_store):
@@ -401,7 +432,7 @@ def close(group: GroupState) -> Operation[None]:
 
 def change_attributes(node: NodeState, change: Any) -> Operation[Metadata]:
     """Change a node's attributes as they are in the store now; the result is the new metadata."""
-    check_writable(node.read_only, node.name)
+    check_writable(node.read_only, node.name, node.store)
     metadata: Metadata = node.metadata  # type: ignore[attr-defined]
 
     async def body(runtime: Runtime) -> Metadata:
@@ -409,7 +440,7 @@ def change_attributes(node: NodeState, change: Any) -> Operation[Metadata]:
             runtime,
             node.path,
             metadata,
-            lambda now: replace(now, attributes=change(dict(now.attributes))),
+            lambda now: replace(now, attributes=checked_attributes(change(dict(now.attributes)))),
             node.synchronizer,
         )
 
@@ -422,8 +453,9 @@ def reload(node: NodeState) -> Operation[Metadata]:
 
     async def body(runtime: Runtime) -> Metadata:
         found = await open_node(runtime, node.path, metadata.zarr_format)
-        if found is None:
-            raise NodeNotFoundError(f"no array or group at {node.name!r} in {node.store!r}")
+        if found is None or type(found) is not type(metadata):
+            kind = "group" if isinstance(metadata, GroupMetadata) else "array"
+            raise NodeNotFoundError(f"no {kind} at {node.name!r} in {node.store!r} any more")
         return found
 
     return Operation(node.store, body)

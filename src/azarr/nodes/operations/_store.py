@@ -40,7 +40,7 @@ def contains(store: Any, path: str | None, kind: type) -> Operation[bool]:
     at = place(store, path)
 
     async def body(runtime: Runtime) -> bool:
-        return isinstance(await open_node(runtime, at.path), kind)
+        return isinstance(await open_node(runtime, at.path, at.zarr_format), kind)
 
     return Operation(at.store, body)
 
