@@ -61,6 +61,7 @@ class Object:
     value: bytes
     etag: str
     modified: float
+    metadata: tuple[tuple[str, str], ...] = ()
 
 
 class Objects:
@@ -70,13 +71,15 @@ class Objects:
         self.buckets: dict[str, dict[str, Object]] = {}
         self._sorted: dict[str, list[str]] = {}
 
-    def put(self, bucket: str, key: str, value: bytes) -> str:
-        """Store a value, and return its ETag."""
+    def put(
+        self, bucket: str, key: str, value: bytes, metadata: tuple[tuple[str, str], ...] = ()
+    ) -> str:
+        """Store a value with metadata, which are headers, and return its ETag."""
         objects = self.buckets.setdefault(bucket, {})
         if key not in objects:
             self._sorted.pop(bucket, None)
         etag = f'"{md5(value, usedforsecurity=False).hexdigest()}"'
-        objects[key] = Object(value, etag, time())
+        objects[key] = Object(value, etag, time(), metadata)
         return etag
 
     def copy(self, source: str, bucket: str) -> None:
@@ -114,6 +117,7 @@ class Objects:
             ("Last-Modified", formatdate(found.modified, usegmt=True)),
             ("Accept-Ranges", "bytes"),
             ("Content-Type", "application/octet-stream"),
+            *found.metadata,
         )
         if request.method == "HEAD":
             return Answer(200, b"", headers, len(value))
@@ -137,7 +141,8 @@ class Objects:
                 return error(404, "NoSuchKey")
             if request.headers["if-match"] != found.etag:
                 return error(412, "PreconditionFailed")
-        return Answer(200, b"", (("ETag", self.put(bucket, key, request.body)),))
+        metadata = [item for item in request.headers.items() if item[0].startswith("x-amz-meta-")]
+        return Answer(200, b"", (("ETag", self.put(bucket, key, request.body, (*metadata,))),))
 
     def _delete(
         self, bucket: str, objects: dict[str, Object], key: str, request: Request

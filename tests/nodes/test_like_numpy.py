@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import anyio
+import numcodecs
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
@@ -312,3 +313,40 @@ def test_an_empty_chunk_store_is_still_the_chunk_store() -> None:
     array = azarr.create(4, chunks=2, dtype="i4", store={}, chunk_store=chunks)
     array[:2] = 1
     assert len(chunks) == 1
+
+
+@pytest.mark.parametrize("dtype", [str, bytes, "array:f4"])
+def test_a_read_only_array_of_objects_is_written(dtype: Any) -> None:
+    elements = {str: ["a", "bc"], bytes: [b"a", b"bc"]}.get(dtype, [np.ones(2, "f4")] * 2)
+    values = np.empty(4, object)
+    values[:] = elements * 2
+    values.flags.writeable = False
+    for chunks in (1, 2, 4):
+        array = azarr.create(4, chunks=chunks, dtype=dtype, zarr_format=2)
+        array[:] = values
+        for found, expected in zip(array[:], values, strict=True):
+            np.testing.assert_array_equal(found, expected)
+
+
+def test_without_empty_chunks_objects_that_only_compare_equal_are_stored() -> None:
+    array = azarr.create(
+        6,
+        chunks=2,
+        dtype=object,
+        object_codec=numcodecs.JSON(),
+        fill_value=1,
+        zarr_format=2,
+        write_empty_chunks=False,
+    )
+    array[:] = np.array([1, 1, 1.0, True, 1, 2], object)
+    assert [*map(repr, array[:])] == ["1", "1", "1.0", "True", "1", "2"]
+    assert array.nchunks_initialized == 2
+
+
+def test_without_empty_chunks_ragged_arrays_are_compared_as_a_whole() -> None:
+    array = azarr.create(4, chunks=2, dtype="array:f4", zarr_format=2, write_empty_chunks=False)
+    values = np.empty(4, object)
+    values[:] = [np.zeros(0, "f4"), np.arange(3, dtype="f4")] * 2
+    array[:] = values
+    for found, expected in zip(array[:], values, strict=True):
+        np.testing.assert_array_equal(found, expected)

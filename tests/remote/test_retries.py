@@ -19,7 +19,7 @@ from azarr.engine.process._observers import Request
 from azarr.engine.runtimes._anyio import AnyioRuntime
 from azarr.errors import ConflictError, StoreError
 from azarr.storage import MemoryStore
-from azarr.stores import AsyncStore, FsspecStore
+from azarr.stores import AsyncStore, FsspecStore, ObstoreStore
 from azarr.testing import AsyncFaultStore, BlockingLatencyStore, FaultStore, LatencyStore
 from benchmarks.s3_server import Conditions, S3Server
 
@@ -433,3 +433,17 @@ def test_nothing_is_left_running_after_an_error(array: Any, server: S3Server) ->
     assert server.log.requests == before
     assert server.log.in_flight == 0
     assert statistics(array.store)["in_flight"] == 0
+
+
+@pytest.mark.parametrize("kind", [ObstoreStore, FsspecStore])
+def test_an_append_is_done_once_when_answers_are_lost(
+    kind: Any, make: MakeStore, server: S3Server
+) -> None:
+    """aiohttp sends a PUT again by itself, and conflicts with its own first one."""
+    for number in range(20):
+        store = make(kind, f"bucket{number}")
+        array = azarr.create_array(store, shape=0, chunks=4, dtype="i4")
+        server.conditions = Conditions(lost_rate=0.15, methods=frozenset({"PUT"}))
+        array.append([1, 2, 3])
+        server.conditions = Conditions()
+        assert azarr.open_array(store)[:].tolist() == [1, 2, 3]

@@ -263,15 +263,31 @@ DETAILS: dict[str, tuple[Callable[[Any], Action], int]] = {
 ALL = OPERATIONS | DETAILS
 
 
+def least(counted: Callable[[], int], expected: int) -> int:
+    """What is counted, at most three times until it is as expected.
+
+    Where the machine stands still for longer than the store waits, what goes out together looks
+    like one after the other. A round trip too many is there each time.
+    """
+    counts: list[int] = []
+    while len(counts) < 3 and (not counts or counts[-1] > expected):
+        counts.append(counted())
+    return min(counts)
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_an_operation_takes_its_round_trips_and_no_more(name: str) -> None:
     prepare, round_trips = ALL[name]
-    store = LatencyStore(MemoryStore(), 0.0)
-    action = prepare(store)
-    store.seconds = 0.02
-    store.log.clear()
-    action()
-    assert store.log.round_trips <= round_trips
+
+    def counted() -> int:
+        store = LatencyStore(MemoryStore(), 0.0)
+        action = prepare(store)
+        store.seconds = 0.02
+        store.log.clear()
+        action()
+        return store.log.round_trips
+
+    assert least(counted, round_trips) <= round_trips
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -280,12 +296,17 @@ def test_a_server_sees_the_same_round_trips(
     name: str, kind: Any, make: MakeStore, server: S3Server
 ) -> None:
     prepare, round_trips = ALL[name]
-    action = prepare(make(kind))
-    # s3fs needs 1 to 2 ms to send a request, and some of these send a hundred.
-    server.conditions = Conditions(latency=0.4 if kind is FsspecStore else 0.1)
-    server.log.clear()
-    action()
-    assert server.log.round_trips <= round_trips
+
+    def counted() -> int:
+        server.conditions = Conditions()
+        action = prepare(make(kind))
+        # s3fs needs 1 to 2 ms to send a request, and some of these send a hundred.
+        server.conditions = Conditions(latency=0.4 if kind is FsspecStore else 0.1)
+        server.log.clear()
+        action()
+        return server.log.round_trips
+
+    assert least(counted, round_trips) <= round_trips
 
 
 @pytest.mark.parametrize("kind", [ObstoreStore, FsspecStore])

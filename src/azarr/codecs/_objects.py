@@ -132,7 +132,8 @@ def _encoder(codec: Any, chunk: Chunk, *, flat: bool) -> Callable[[NDArray], Any
 
     def encode_flat(array: NDArray) -> Any:
         array = np.asarray(array, kind, order=order).reshape(-1, order=order)
-        return codec.encode(array)
+        # numcodecs asks for memory that it could write to, though it does not.
+        return codec.encode(array if array.flags.writeable else array.copy())
 
     def encode(array: NDArray) -> Any:
         if codec.codec_id == "msgpack2" and array.ndim == 0:

@@ -31,6 +31,9 @@ Keys: TypeAlias = list[str]
 BATCH = 1000
 """The most keys of one bulk delete of S3, and of concurrent deletions elsewhere."""
 
+WRITE = "azarr-write"
+"""Metadata of an object of S3 that was written on condition: names the write."""
+
 # Names, so that no client library has to be imported to tell its errors.
 _LOST = frozenset(
     """
@@ -202,6 +205,10 @@ def explain(error: Exception) -> Failure:
     return failure_of_text(f"{type(error).__name__}: {error}", transient=lost)
 
 
+def _is_conflict(error: Exception) -> bool:
+    return explain(error).kind == "conflict"
+
+
 def _is_local(fs: Any) -> bool:
     protocol = fs.protocol
     return "file" in ((protocol,) if isinstance(protocol, str) else protocol)
@@ -285,9 +292,32 @@ class S3Requests(FileRequests):
         await self._call("put_object", Key=self._name(key), Body=bytes(value))
 
     async def put_if(self, key: str, value: Buffer, generation: Generation | None) -> Generation:
-        condition = {"IfNoneMatch": "*"} if generation is None else {"IfMatch": generation}
-        answer = await self._call("put_object", Key=self._name(key), Body=bytes(value), **condition)
+        from uuid import uuid4
+
+        wanted: dict[str, Any] = {"Key": self._name(key), "Body": bytes(value)}
+        wanted |= {"IfNoneMatch": "*"} if generation is None else {"IfMatch": generation}
+        # aiohttp sends it again by itself if the connection breaks before the answer. The second
+        # one then conflicts with the first, which is known by its name.
+        name = uuid4().hex
+        try:
+            answer = await self._call("put_object", Metadata={WRITE: name}, **wanted)
+        except Exception as error:
+            written = await self._written(key, name) if _is_conflict(error) else None
+            if written is None:
+                raise
+            return written
         return str(answer["ETag"])
+
+    async def _written(self, key: str, name: str) -> Generation | None:
+        """The generation of what the write of a name has stored, if it is there."""
+        try:
+            found = await self._call("head_object", Key=self._name(key))
+        except Exception as error:
+            if explain(error).kind == "missing":
+                return None
+            raise
+        tag: str = found["ETag"]
+        return tag if found.get("Metadata", {}).get(WRITE) == name else None
 
     async def delete(self, keys: Keys) -> None:
         if len(keys) == 1:

@@ -238,7 +238,8 @@ def emptiness(array: ArrayState) -> Callable[[NDArray], bool]:
     fill = np.empty((), array.metadata.dtype)
     fill[...] = array.fill
     if array.metadata.dtype.hasobject:
-        return lambda chunk: all(item == fill[()] for item in chunk.flat)
+        element = fill[()]
+        return lambda chunk: all(_is_same(item, element) for item in chunk.flat)
     text = fill.tobytes()
     pattern = np.frombuffer(text, np.uint8)
     first: Any = (..., *[slice(1)] * array.metadata.ndim)
@@ -253,3 +254,13 @@ def emptiness(array: ArrayState) -> Callable[[NDArray], bool]:
         return bool((rows == pattern).all())
 
     return is_empty
+
+
+def _is_same(item: Any, other: Any) -> bool:
+    """Whether two objects are stored as the same: 1, 1.0 and True are equal, as 0.0 and -0.0."""
+    if type(item) is not type(other):
+        return False
+    if isinstance(item, np.ndarray):
+        same = item.dtype == other.dtype and item.shape == other.shape
+        return same and item.tobytes() == other.tobytes()
+    return bool(item == other) and repr(item) == repr(other)

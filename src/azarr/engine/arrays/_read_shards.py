@@ -277,7 +277,8 @@ class ShardReader:
     ) -> Sequence[Buffer] | None:
         """The bytes of the ranges; None: the shard is another one since its index was read."""
         if known.generation is None:
-            ranges = [self._layout.index_range, *ranges]
+            # As the last one: where ranges are read in turn, it speaks for those before it.
+            ranges = [*ranges, self._layout.index_range]
         try:
             read = await self._runtime.get_ranges_with_generation(key, ranges, known.generation)
         except ConflictError:
@@ -290,7 +291,7 @@ class ShardReader:
             return None
         if known.generation is not None:
             return read[0]
-        index, *buffers = read[0]
+        *buffers, index = read[0]
         return buffers if index == known.data else None
 
     async def _is_current(self, key: str, known: KnownIndex) -> bool:
