@@ -80,6 +80,12 @@ class Prepared:
         turn.judge(result)
         return seconds
 
+    @staticmethod
+    def _seconds(action: Callable[[], object]) -> float:
+        start = perf_counter()
+        action()
+        return perf_counter() - start
+
     def judged(self, expected: np.ndarray) -> Callable[[Any], None]:
         what = f"{self.work.name}, {self.contender.version()}"
         return lambda result: compare(result, expected, what)
@@ -87,10 +93,9 @@ class Prepared:
     def repeated(self, selection: Any) -> Turn:
         """Reading a small region, often enough for the clock."""
         if not self._times:
-            start = perf_counter()
-            for _ in range(3):
-                self.opened.read(selection)
-            self._times = max(1, round(LEAST / ((perf_counter() - start) / 3)))
+            # The first one also imports, and starts threads.
+            seconds = [self._seconds(lambda: self.opened.read(selection)) for _ in range(5)]
+            self._times = max(1, round(LEAST / min(seconds)))
         times = self._times
         judge = self.judged(self.values[selection])
         return Turn(lambda: self.opened.repeat(selection, times), times, judge)
