@@ -70,11 +70,11 @@ class Config:
             than 64 KiB do not count: `requests` bounds them.
         cache_bytes: how many bytes of decoded chunks, shard indexes and metadata the process keeps
             in memory to read again from; 0: none. Only what comes from remote stores.
+        cache_max_age: seconds for which what is kept is taken as it is; then, or at once where it
+            is 0, the store is asked whether it has changed. None: forever.
         kept_result_bytes: how much memory of results that have been let go is kept for the next
             ones, of results of at least 32 MiB; 0: none. Linux only. The system takes it back when
             it needs memory.
-        cache_max_age: seconds for which what is kept is taken as it is; then, or at once where it
-            is 0, the store is asked whether it has changed. None: forever.
         retry: what happens to a request that fails but may succeed later.
         threads: the most threads that one operation works with; None: one per core. Decoding and
             encoding never take more than one per core; reading or writing small files that each
@@ -105,8 +105,8 @@ class Config:
     requests: int = 1024
     bytes_in_flight: int = 512 * 1024 * 1024
     cache_bytes: int = 0
-    kept_result_bytes: int = 512 * 1024 * 1024
     cache_max_age: float | None = 0.0
+    kept_result_bytes: int = 512 * 1024 * 1024
     retry: RetryPolicy = RetryPolicy()
     threads: int | None = None
     threaded_chunk_bytes: int = 128 * 1024

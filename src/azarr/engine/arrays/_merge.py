@@ -262,5 +262,5 @@ def _is_same(item: Any, other: Any) -> bool:
         return False
     if isinstance(item, np.ndarray):
         same = item.dtype == other.dtype and item.shape == other.shape
-        return same and item.tobytes() == other.tobytes()
+        return bool(same and item.tobytes() == other.tobytes())
     return bool(item == other) and repr(item) == repr(other)
