@@ -120,6 +120,32 @@ def test_what_has_one_second_request_gets_another_at_the_end() -> None:
     assert look(stragglers, 0.062) == [99, 98, 99]
 
 
+def test_what_was_late_before_gets_another_at_the_end_whoever_is_answered_since() -> None:
+    """Its only second request fails or is slow too, one time in 25; ten such wait at the end."""
+    stragglers = under_way(1000, learned())
+    for number in range(1, 970):
+        stragglers.end(number)
+    stragglers.begin(0, 0.15)
+    for number in range(970, 980):
+        stragglers.end(number)
+    look(stragglers, 0.16)
+    assert look(stragglers, 0.161).count(0) == 1
+
+
+def test_what_failed_is_late_by_the_time_when_it_was_asked_for_first() -> None:
+    stragglers = under_way(100, learned())
+    for number in range(99):
+        stragglers.end(number)
+    stragglers.end(99)
+    stragglers.begin(200, 0.06, since=0.001)
+    stragglers.begin(201, 0.06)
+    for number in range(300, 320):
+        stragglers.begin(number, 0.06)
+        stragglers.end(number)
+    look(stragglers, 0.061)
+    assert look(stragglers, 0.0625) == [200] * AT_THE_END
+
+
 def test_a_client_that_looks_too_late_knows_nothing_of_a_lull() -> None:
     stragglers = under_way(100, learned())
     for number in range(95):

@@ -96,10 +96,14 @@ class Stragglers(Generic[K]):
         self._seen = 0
         self._expected = 0.0
 
-    def begin(self, request: K, now: float) -> None:
-        """It is sent, or sent again."""
+    def begin(self, request: K, now: float, since: float | None = None) -> None:
+        """It is sent, or sent again.
+
+        Args:
+            since: when the same was asked for the first time, if that failed.
+        """
         before = self._sent.pop(request, None)
-        first, times = (now, 1) if before is None else (before.first, before.times + 1)
+        first, times = (since or now, 1) if before is None else (before.first, before.times + 1)
         self._sent[request] = _Sent(first, now, times, len(self._sent), self._answers)
         self._most = max(self._most, len(self._sent))
 
@@ -144,7 +148,8 @@ class Stragglers(Generic[K]):
         """Those sent before a time, until each has had so many more; then by the last one."""
         wanted = []
         for request, sent in self._sent.items():
-            if self._answers - sent.answers >= sent.others // 2:
+            # Of one that was late before, it does not matter who has been answered since.
+            if sent.times > 1 or self._answers - sent.answers >= sent.others // 2:
                 lacking = 1 + more - sent.times if sent.first <= time else 0
                 wanted.append((request, max(lacking, int(sent.last <= time))))
         return [request for turn in range(more) for request, times in wanted if times > turn]

@@ -35,12 +35,25 @@ flight is not the store's doing."""
 class Sent:
     """A request and its hedges. Whoever answers first is the answer."""
 
-    __slots__ = ("_late", "answers", "call", "failures", "hedges", "request", "running", "scope")
+    __slots__ = (
+        "_late",
+        "_since",
+        "answers",
+        "call",
+        "failures",
+        "hedges",
+        "request",
+        "running",
+        "scope",
+    )
 
-    def __init__(self, request: Request, call: Call, late: Stragglers[Sent]) -> None:
+    def __init__(
+        self, request: Request, call: Call, late: Stragglers[Sent], since: float | None
+    ) -> None:
         self.request = request
         self.call = call
         self._late = late
+        self._since = since
         self.scope = anyio.CancelScope()
         self.running = 1
         self.hedges: list[anyio.CancelScope] = []
@@ -49,7 +62,7 @@ class Sent:
 
     def begun(self) -> None:
         """It is on its way."""
-        self._late.begin(self, monotonic())
+        self._late.begin(self, monotonic(), self._since)
 
 
 class Hedger:
@@ -66,9 +79,15 @@ class Hedger:
         self._group = group
         self._late: Stragglers[Sent] = Stragglers(origin.latencies)
 
-    async def send(self, request: Request, call: Callable[[], Awaitable[T]]) -> T:
-        """The first answer. If all fail, the error of the first that did."""
-        sent = Sent(request, call, self._late)
+    async def send(
+        self, request: Request, call: Callable[[], Awaitable[T]], since: float | None = None
+    ) -> T:
+        """The first answer. If all fail, the error of the first that did.
+
+        Args:
+            since: when the same was asked for the first time, if that failed.
+        """
+        sent = Sent(request, call, self._late, since)
         self._origin.hedges.earn(HEDGES_PER_REQUEST)
         answer: T
         try:

@@ -77,12 +77,12 @@ class Requests:
         await take_turns()  # a store that never suspends must not hold the loop
         request = Request(kind, self._store, key, count)
         hedge = self._policy.hedge and kind in READS
-        attempt, backoffs = 1, 0
+        attempt, backoffs, since = 1, 0, monotonic() if hedge else None
         self._origin.retries.earn(self._policy.budget)
         while True:
             try:
                 if hedge:
-                    return await self._hedged(request, call)
+                    return await self._hedged(request, call, since if attempt > 1 else None)
                 return await self._once(request, call, nbytes)
             except StoreError as error:
                 if not self._may_retry(error, attempt):
@@ -204,13 +204,15 @@ class Requests:
             self._origin.limit.throttled(monotonic(), start)
             self._origin.hedges.empty()
 
-    async def _hedged(self, request: Request, call: Callable[[], Awaitable[T]]) -> T:
+    async def _hedged(
+        self, request: Request, call: Callable[[], Awaitable[T]], since: float | None
+    ) -> T:
         hedger = _hedger.get()
         if hedger is not None and hedger.owner is self:
-            return await hedger.send(request, call)
+            return await hedger.send(request, call, since)
         if self._origin.latencies.patience == float("inf"):
             return await self._once(request, call)
-        return await self.hedging(lambda: self._hedged(request, call))
+        return await self.hedging(lambda: self._hedged(request, call, since))
 
     async def hedging(self, body: Callable[[], Awaitable[T]]) -> T:
         """Do something whose requests may be sent twice if they take long."""
