@@ -11,25 +11,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks._works import Layout
-from benchmarks.contenders._base import ARRAY, Contender, Node, Opened
+from benchmarks.contenders._base import ARRAY, Bracketed, Contender, Node, Opened
 from benchmarks.contenders._documents import compressors
-
-
-class _Blocking(Opened):
-    def __init__(self, array: Any) -> None:
-        self.array = array
-
-    def read(self, selection: Any) -> np.ndarray:
-        return self.array[selection]  # type: ignore[no-any-return]
-
-    def write(self, selection: Any, values: np.ndarray) -> None:
-        self.array[selection] = values
-
-    def points(self, coordinates: tuple[np.ndarray, ...]) -> np.ndarray:
-        return self.array.vindex[coordinates]  # type: ignore[no-any-return]
-
-    def orthogonal(self, indices: tuple[np.ndarray, ...]) -> np.ndarray:
-        return self.array.oindex[indices]  # type: ignore[no-any-return]
 
 
 class Azarr(Contender):
@@ -79,7 +62,7 @@ array[:]
         return self.opened(azarr.open_array(folder / ARRAY, mode="r"))
 
     def opened(self, array: Any) -> Opened:
-        return _Blocking(array)
+        return Bracketed(array)
 
     def threads(self, count: int) -> AbstractContextManager[Any]:
         import azarr
@@ -114,7 +97,7 @@ class AzarrNewMemory(Azarr):
         azarr.config.set(kept_result_bytes=0)
 
 
-class _Awaited(_Blocking):
+class _Awaited(Bracketed):
     def __init__(self, array: Any, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(array.async_array)
         self.wait = loop.run_until_complete

@@ -56,6 +56,25 @@ class Opened:
             return deque(pool.map(self.read, selections), maxlen=1)[0]
 
 
+class Bracketed(Opened):
+    """An array that is read and written in brackets, its own and those of `vindex` and `oindex`."""
+
+    def __init__(self, array: Any) -> None:
+        self.array = array
+
+    def read(self, selection: Any) -> np.ndarray:
+        return self.array[selection]  # type: ignore[no-any-return]
+
+    def write(self, selection: Any, values: np.ndarray) -> None:
+        self.array[selection] = values
+
+    def points(self, coordinates: tuple[np.ndarray, ...]) -> np.ndarray:
+        return self.array.vindex[coordinates]  # type: ignore[no-any-return]
+
+    def orthogonal(self, indices: tuple[np.ndarray, ...]) -> np.ndarray:
+        return self.array.oindex[indices]  # type: ignore[no-any-return]
+
+
 class Contender:
     """An implementation in its default settings but for what the work fixes.
 

@@ -7,27 +7,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from benchmarks._works import CLEVEL, CNAME, SHUFFLE, ZSTD_LEVEL, Layout
-from benchmarks.contenders._base import ARRAY, Contender, Node, Opened
-
-
-class _Opened(Opened):
-    def __init__(self, array: Any) -> None:
-        self.array = array
-
-    def read(self, selection: Any) -> np.ndarray:
-        return self.array[selection]  # type: ignore[no-any-return]
-
-    def write(self, selection: Any, values: np.ndarray) -> None:
-        self.array[selection] = values
-
-    def points(self, coordinates: tuple[np.ndarray, ...]) -> np.ndarray:
-        return self.array.vindex[coordinates]  # type: ignore[no-any-return]
-
-    def orthogonal(self, indices: tuple[np.ndarray, ...]) -> np.ndarray:
-        return self.array.oindex[indices]  # type: ignore[no-any-return]
+from benchmarks.contenders._base import ARRAY, Bracketed, Contender, Node, Opened
 
 
 class Zarr2(Contender):
@@ -73,12 +54,12 @@ array[:]
             store=self._store(folder),
             path=ARRAY,
         )
-        return _Opened(array)
+        return Bracketed(array)
 
     def open(self, layout: Layout, folder: Path, files: str) -> Opened:
         import zarr
 
-        return _Opened(zarr.open_array(self._store(folder), path=ARRAY, mode="r"))
+        return Bracketed(zarr.open_array(self._store(folder), path=ARRAY, mode="r"))
 
     def create_nodes(self, names: Sequence[str], folder: Path | None) -> Any:
         import zarr

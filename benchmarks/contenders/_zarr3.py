@@ -12,27 +12,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from benchmarks._works import CLEVEL, CNAME, ZSTD_LEVEL, Layout
-from benchmarks.contenders._base import ARRAY, Contender, Node, Opened
+from benchmarks.contenders._base import ARRAY, Bracketed, Contender, Node, Opened
 
 
-class _Opened(Opened):
-    def __init__(self, array: Any) -> None:
-        self.array = array
-
-    def read(self, selection: Any) -> np.ndarray:
-        return self.array[selection]  # type: ignore[no-any-return]
-
-    def write(self, selection: Any, values: np.ndarray) -> None:
-        self.array[selection] = values
-
-    def points(self, coordinates: tuple[np.ndarray, ...]) -> np.ndarray:
-        return self.array.vindex[coordinates]  # type: ignore[no-any-return]
-
-    def orthogonal(self, indices: tuple[np.ndarray, ...]) -> np.ndarray:
-        return self.array.oindex[indices]  # type: ignore[no-any-return]
-
-
-class _OpenedAwaited(_Opened):
+class _OpenedAwaited(Bracketed):
     """Several regions at a time are awaited, as the public benchmarks do it."""
 
     def each(self, selections: Sequence[Any], concurrency: int) -> np.ndarray:
@@ -56,7 +39,7 @@ class Zarr(Contender):
     """zarr-python 3 as it is by default."""
 
     pipeline: ClassVar[str] = "zarr.core.codec_pipeline.BatchedCodecPipeline"
-    opened: ClassVar[type[_Opened]] = _OpenedAwaited
+    opened: ClassVar[type[Bracketed]] = _OpenedAwaited
     imports = "import zarr"
     first_use = """
 array = zarr.create_array({}, shape=100, chunks=10, dtype="i4")
@@ -130,7 +113,7 @@ class ZarrFused(Zarr):
     """Its synchronous pipeline, which has to be asked for. zarr-python 3.4 and later."""
 
     pipeline = "zarr.core.codec_pipeline.FusedCodecPipeline"
-    opened = _Opened  # it has nothing to await; threads get further
+    opened = Bracketed  # it has nothing to await; threads get further
     actions = Zarr.actions - {"create_nodes", "list_nodes"}
 
     def threads(self, count: int) -> AbstractContextManager[Any]:
