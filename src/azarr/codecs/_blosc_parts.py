@@ -18,14 +18,11 @@ from typing import Any, Final
 
 import numpy as np
 
+from azarr.codecs._blosc_format import HEADER, STORED
 from azarr.codecs._pipeline import Pipeline
 from azarr.errors import DecodeError
 from azarr.typing import Buffer, ByteRange, NDArray
 
-# version, that of the compressor, flags, type size; decoded bytes, bytes of a block, bytes in all
-_HEADER = struct.Struct("<BBBBIII")
-_STORED: Final = 0x02
-"""The flag for blocks that are not compressed: the memory follows the header."""
 _BLOCK_BYTES: Final = 64 * 1024
 """What a block is taken to hold before the header is read; Blosc chooses 16 KiB to 1 MiB."""
 _ENTRIES: Final = 512
@@ -46,7 +43,7 @@ def has_blosc_parts(pipeline: Pipeline) -> bool:
 
 def head_nbytes(pipeline: Pipeline) -> int:
     """Bytes to read first: the header, and the table unless it is unusually long."""
-    return _HEADER.size + 4 * min(_ENTRIES, max(1, pipeline.nbytes // _BLOCK_BYTES))
+    return HEADER.size + 4 * min(_ENTRIES, max(1, pipeline.nbytes // _BLOCK_BYTES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +73,13 @@ class BloscParts:
         chunk = np.empty(pipeline.chunk_shape, pipeline.data_type.dtype, pipeline.parts.order)
         memory = chunk.reshape(-1, order="A").view(np.uint8)
         decoded = b"".join(blocks)
-        if not flags & _STORED:
-            table = _HEADER.size + 4 * len(blocks)
+        if not flags & STORED:
+            table = HEADER.size + 4 * len(blocks)
             starts = [table]
             for block in blocks:
                 starts.append(starts[-1] + len(block))
             some = sum(min(size, nbytes - number * size) for number in self._blocks)
-            header = _HEADER.pack(version, inner, flags, typesize, some, size, starts.pop())
+            header = HEADER.pack(version, inner, flags, typesize, some, size, starts.pop())
             buffer = header + struct.pack(f"<{len(starts)}I", *starts) + decoded
             try:
                 decoded = blosc.decompress(buffer)
@@ -103,10 +100,10 @@ def parse_blosc(head: Buffer, touched: NDArray, pipeline: Pipeline) -> BloscPart
     Raises:
         DecodeError: the header cannot be that of a chunk.
     """
-    header = _HEADER.unpack_from(head)
+    header = HEADER.unpack_from(head)
     _, _, flags, _, nbytes, size, whole = header
     most = nbytes + nbytes // 8 + 4096
-    if nbytes != pipeline.nbytes or not 0 < size <= nbytes or not _HEADER.size <= whole <= most:
+    if nbytes != pipeline.nbytes or not 0 < size <= nbytes or not HEADER.size <= whole <= most:
         raise DecodeError(
             f"codec 'blosc': the header says {nbytes} bytes in {whole} and blocks of {size}, but "
             f"a chunk has {pipeline.nbytes}"
@@ -115,16 +112,16 @@ def parse_blosc(head: Buffer, touched: NDArray, pipeline: Pipeline) -> BloscPart
     blocks = np.unique(touched // size).tolist()
     if blocks == [count - 1] and count > 1:
         blocks = [count - 2, count - 1]  # a buffer has no blocks longer than itself
-    if flags & _STORED:
+    if flags & STORED:
         ranges: list[ByteRange] = [
-            (_HEADER.size + block * size, _HEADER.size + min((block + 1) * size, nbytes))
+            (HEADER.size + block * size, HEADER.size + min((block + 1) * size, nbytes))
             for block in blocks
         ]
         return BloscParts(ranges, whole, header, blocks)
-    table = _HEADER.size + 4 * count
+    table = HEADER.size + 4 * count
     if table > len(head):
         return None
-    starts = np.frombuffer(head, "<u4", count, _HEADER.size)
+    starts = np.frombuffer(head, "<u4", count, HEADER.size)
     # Several threads may have put blocks in any order, so a block ends where some other starts.
     edges = np.append(np.sort(starts), whole)
     if starts.min() < table or starts.max() >= whole:

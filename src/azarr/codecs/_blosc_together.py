@@ -9,22 +9,20 @@ Source: https://github.com/Blosc/c-blosc/blob/main/README_CHUNK_FORMAT.rst
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 
+from azarr.codecs._blosc_format import HEADER, STORED
 from azarr.typing import Buffer, NDArray
 
 _WORDS: Final = np.arange(0, 20, 4)
 """Where the words of a buffer with one block are: flags and the like, decoded bytes, bytes of a
 block, bytes in all, and the table, which says where the block starts."""
 
-_TABLE: Final = 16
-_FIRST_BLOCK: Final = 20
+_FIRST_BLOCK: Final = HEADER.size + 4
 _SHORTEST: Final = _FIRST_BLOCK + 4
-_STORED: Final = 0x02
 _NOT_SPLIT: Final = 0x10
 _MOST_SPLITS: Final = 16
 _SHORTEST_SPLIT: Final = 128
@@ -46,17 +44,17 @@ def join(buffers: Sequence[Buffer], nbytes: int, memory: NDArray) -> NDArray | N
     """
     count = len(buffers)
     lengths = np.fromiter(map(len, buffers), np.int64, count)
-    ends = lengths.cumsum() + (_TABLE + 4 * count)
+    ends = lengths.cumsum() + (HEADER.size + 4 * count)
     starts = ends - lengths
     total = int(ends[-1])
     head = bytes(buffers[0][:4])
-    if lengths.min() < _SHORTEST or total > len(memory) or head[2] & _STORED:
+    if lengths.min() < _SHORTEST or total > len(memory) or head[2] & STORED:
         return None
     # As `bytes.join` does, but into memory that need not be made and cleared.
     whole = memory[:total]
     view = whole.data
-    view[:_TABLE] = head + struct.pack("<III", count * nbytes, nbytes, total)
-    view[_TABLE : starts[0]] = (starts + _FIRST_BLOCK).astype("<u4").tobytes()
+    view[: HEADER.size] = HEADER.pack(*head, count * nbytes, nbytes, total)
+    view[HEADER.size : starts[0]] = (starts + _FIRST_BLOCK).astype("<u4").tobytes()
     for buffer, start, end in zip(buffers, starts.tolist(), ends.tolist(), strict=True):
         view[start:end] = buffer
     # The word at every byte: they are not aligned.
