@@ -213,13 +213,9 @@ def read_only_after(operation: Operation[ArrayState]) -> Operation[ArrayState]:
     return replace(operation, body=body)
 
 
-async def _create_array(
-    runtime: Runtime,
-    at: Place,
-    build: Callable[[ZarrFormat], Metadata],
-    data: Any,
-    overwrite: bool,
-) -> ArrayState:
+async def _create_node(
+    runtime: Runtime, at: Place, build: Callable[[ZarrFormat], Metadata], overwrite: bool
+) -> ArrayState | GroupState:
     metadata = await create_node(
         runtime,
         at.path,
@@ -229,7 +225,17 @@ async def _create_array(
         overwrite=overwrite,
         chunk_store=at.chunk_store,
     )
-    state = at.state(metadata)
+    return at.state(metadata)
+
+
+async def _create_array(
+    runtime: Runtime,
+    at: Place,
+    build: Callable[[ZarrFormat], Metadata],
+    data: Any,
+    overwrite: bool,
+) -> ArrayState:
+    state = await _create_node(runtime, at, build, overwrite)
     assert isinstance(state, ArrayState)
     if data is not None and data.size:
         shape = state.metadata.shape
@@ -270,16 +276,10 @@ def create_group(
     given = checked_attributes(attributes)
 
     async def body(runtime: Runtime) -> GroupState:
-        metadata = await create_node(
-            runtime,
-            at.path,
-            lambda chosen: GroupMetadata(zarr_format=chosen, attributes=given),
-            zarr_format=at.zarr_format,
-            default_format=config.get().zarr_format,
-            overwrite=overwrite,
-            chunk_store=at.chunk_store,
-        )
-        state = at.state(metadata)
+        def build(chosen: ZarrFormat) -> GroupMetadata:
+            return GroupMetadata(zarr_format=chosen, attributes=given)
+
+        state = await _create_node(runtime, at, build, overwrite)
         assert isinstance(state, GroupState)
         return state
 
