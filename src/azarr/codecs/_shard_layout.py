@@ -233,9 +233,11 @@ class ShardLayout:
             Of shape `(count, length, count, length, ...)`: an axis of the shard is two of them.
         """
         inner = self.inner
+        if not inner.plain:
+            return None
         offsets, sizes = index.array().T
         first = offsets[0]
-        if not inner.plain or (sizes != inner.nbytes).any():
+        if (sizes != inner.nbytes).any():
             return None
         if (offsets != np.arange(len(offsets), dtype=np.uint64) * sizes[0] + first).any():
             return None

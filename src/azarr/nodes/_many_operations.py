@@ -48,7 +48,10 @@ def _planned(read: Any) -> PlannedGet:
 
 def _operation(store: Store, group: Sequence[PlannedGet]) -> Operation[None]:
     steps = sum(planned.plan.count for planned in group)
-    nbytes = sum(decoded_bytes(planned.plan, planned.array) for planned in group)
+
+    def nbytes() -> int:
+        return sum(decoded_bytes(planned.plan, planned.array) for planned in group)
+
     return Operation(store, _body(group), steps, nbytes)
 
 

@@ -205,10 +205,6 @@ def explain(error: Exception) -> Failure:
     return failure_of_text(f"{type(error).__name__}: {error}", transient=lost)
 
 
-def _is_conflict(error: Exception) -> bool:
-    return explain(error).kind == "conflict"
-
-
 def _is_local(fs: Any) -> bool:
     protocol = fs.protocol
     return "file" in ((protocol,) if isinstance(protocol, str) else protocol)
@@ -302,7 +298,8 @@ class S3Requests(FileRequests):
         try:
             answer = await self._call("put_object", Metadata={WRITE: name}, **wanted)
         except Exception as error:
-            written = await self._written(key, name) if _is_conflict(error) else None
+            conflicts = explain(error).kind == "conflict"
+            written = await self._written(key, name) if conflicts else None
             if written is None:
                 raise
             return written
