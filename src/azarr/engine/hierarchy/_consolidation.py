@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from azarr.engine._failure import located_node
-from azarr.engine.hierarchy._hierarchy import Metadata, get_many, open_node
+from azarr.engine.hierarchy._hierarchy import Metadata, get_many, node_key, open_node
 from azarr.engine.hierarchy._node_documents import update_node
 from azarr.engine.hierarchy._tree import walk
 from azarr.engine.runtimes._blocking import BlockingRuntime, drive
@@ -158,7 +158,7 @@ async def consolidate(
         raise UsageError(f"format {root.zarr_format!r} has no consolidated metadata")
     nodes = await walk(runtime, path, root.zarr_format, None)
     if root.zarr_format == 2:
-        await runtime.set(f"{path}/{key}".lstrip("/"), consolidated_document(root, nodes))
+        await runtime.set(node_key(path, key), consolidated_document(root, nodes))
         return
 
     def change(now: Metadata) -> Metadata:

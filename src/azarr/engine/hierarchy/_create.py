@@ -6,7 +6,14 @@ from collections.abc import Callable, Iterable
 
 from azarr.engine._failure import located_node
 from azarr.engine.hierarchy._deletion import Below
-from azarr.engine.hierarchy._hierarchy import Metadata, at_once, node_key, open_nodes, set_many
+from azarr.engine.hierarchy._hierarchy import (
+    Metadata,
+    at_once,
+    node_key,
+    open_nodes,
+    paths_above,
+    set_many,
+)
 from azarr.engine.runtimes._runtime import Runtime
 from azarr.errors import ContainsArrayError, ContainsGroupError
 from azarr.model import (
@@ -45,7 +52,7 @@ async def create_node(
         ContainsArrayError, ContainsGroupError: there is a node already, or a parent is an array.
     """
     runtime = runtime.uncached
-    ancestors = _ancestors(path)
+    ancestors = paths_above(path)
     # A Zarr hierarchy may have nodes of both formats, and whatever is there must not be overlooked.
     sought = zarr_format if is_container(zarr_format) else None
     nodes: dict[str, Metadata | None] = {}
@@ -91,9 +98,3 @@ def _group_documents(paths: Iterable[str], zarr_format: ZarrFormat) -> dict[str,
         for path in paths
         for name, text in node_documents(group if path else as_root(group)).items()
     }
-
-
-def _ancestors(path: str) -> list[str]:
-    """The paths above a path, the root "" first."""
-    parts = path.split("/") if path else []
-    return ["/".join(parts[:depth]) for depth in range(len(parts))]

@@ -175,5 +175,11 @@ async def members(
 
 
 def node_key(path: str, name: str) -> str:
-    """The key of a document of the node at a path."""
+    """The key of a document of the node at a path, or the path of a node in it."""
     return f"{path}/{name}" if path else name
+
+
+def paths_above(path: str) -> list[str]:
+    """The paths of the groups that a node is in, the root "" first."""
+    parts = path.split("/") if path else []
+    return ["/".join(parts[:depth]) for depth in range(len(parts))]

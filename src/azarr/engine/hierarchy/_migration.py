@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from azarr.codecs import as_zarr_v3
-from azarr.engine.hierarchy._hierarchy import Metadata, get_many, open_node, set_many
+from azarr.engine.hierarchy._hierarchy import Metadata, get_many, node_key, open_node, set_many
 from azarr.engine.hierarchy._tree import descendants
 from azarr.engine.runtimes._runtime import Runtime
 from azarr.errors import ArrayNotFoundError, MetadataError, NodeNotFoundError
@@ -54,13 +54,13 @@ async def migrate_v2(
         for full, node in migrated.items():
             if _depth(full) == depth:
                 for name, text in node_documents(node).items():
-                    documents[f"{full}/{name}".lstrip("/")] = text
+                    documents[node_key(full, name)] = text
         await set_many(runtime, documents)
     if remove_v2:
         names = (*document_keys(2), METADATA_KEY)
         paths = [full for full in migrated for _ in names]
         keys = zip(paths, [*names] * len(migrated), strict=True)
-        await set_many(runtime, {f"{full}/{name}".lstrip("/"): None for full, name in keys})
+        await set_many(runtime, {node_key(full, name): None for full, name in keys})
     return migrated
 
 

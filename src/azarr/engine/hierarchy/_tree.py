@@ -13,7 +13,9 @@ from azarr.engine.hierarchy._hierarchy import (
     at_once,
     get_and_list,
     members,
+    node_key,
     open_nodes,
+    paths_above,
     set_many,
 )
 from azarr.engine.runtimes._runtime import Runtime
@@ -56,7 +58,7 @@ async def walk(
     _, listed = await get_and_list(runtime, (), [path])
     groups, depth = [path], 0
     while groups:
-        level = [f"{each}/{name}".lstrip("/") for each in groups for name in listed[each][1]]
+        level = [node_key(each, name) for each in groups for name in listed[each][1]]
         deeper = max_depth is None or depth < max_depth
         at_once = deeper and zarr_format in LISTED_AT_ONCE
         if at_once:
@@ -83,7 +85,7 @@ async def descendants(runtime: Runtime, path: str) -> dict[str, Metadata]:
     async def work(groups: Iterator[str]) -> None:
         for group in groups:
             below = await members(runtime, f"{path}/{group}".strip("/"))
-            found.update({f"{group}/{name}".lstrip("/"): each for name, each in below.items()})
+            found.update({node_key(group, name): each for name, each in below.items()})
 
     while level:
         before = set(found)
@@ -124,7 +126,7 @@ async def create_nodes(
     Raises:
         ContainsArrayError, ContainsGroupError: there is a node already, or a parent is an array.
     """
-    parents = {parent for path in builds for parent in _parents(path)}
+    parents = {parent for path in builds for parent in paths_above(path)}
     runtime = runtime.uncached
     sought = zarr_format if is_container(zarr_format) else None
     paths = sorted(parents | builds.keys())
@@ -178,13 +180,8 @@ def _in_order(nodes: Mapping[str, Metadata]) -> Iterable[dict[str, bytes | None]
         level = levels.setdefault(path.count("/") + bool(path), {})
         for name, text in {**own, **attribute_documents(node)}.items():
             first = name != main and text is not None
-            (attributes if first else level)[f"{path}/{name}".lstrip("/")] = text
+            (attributes if first else level)[node_key(path, name)] = text
     return ([attributes] if attributes else []) + [levels[depth] for depth in sorted(levels)]
-
-
-def _parents(path: str) -> Iterable[str]:
-    parts = path.split("/") if path else []
-    return ("/".join(parts[:depth]) for depth in range(len(parts)))
 
 
 async def copy_prefix(
@@ -200,7 +197,7 @@ async def copy_prefix(
         for key in steps:
             value = await runtime.get(key)
             if value is not None:
-                await runtime.set(f"{destination}/{key[start:]}".lstrip("/"), value)
+                await runtime.set(node_key(destination, key[start:]), value)
 
     held_back: list[str] = []
     names = set(last)
