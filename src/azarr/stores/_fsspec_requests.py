@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 from urllib.parse import quote
 
 from azarr.errors import UsageError
+from azarr.stores._directory import generation_of
 from azarr.stores._failures import FORBIDDEN, TRANSIENT
 from azarr.stores._fsspec_systems import FileSystem, shared_file_system
 from azarr.stores._remote import Part, Requests, together
@@ -165,7 +166,7 @@ class FileRequests:
             status = os.stat(self._path(key))
             if stat.S_ISDIR(status.st_mode):
                 raise IsADirectoryError(key)
-            return status.st_size, _file_of(status)
+            return status.st_size, generation_of(status)
         fs.invalidate_cache()
         found = await self._ask("info", self._path(key))
         if found["type"] == "directory":
@@ -215,11 +216,7 @@ def _local_part(path: str, start: int, stop: int | None) -> Part:
     with open(path, "rb") as file:
         status = os.fstat(file.fileno())
         file.seek(start if start >= 0 else max(0, status.st_size + start))
-        return Part(file.read(-1 if stop is None else stop - start), _file_of(status))
-
-
-def _file_of(status: os.stat_result) -> Generation:
-    return status.st_ino, status.st_mtime_ns, status.st_size
+        return Part(file.read(-1 if stop is None else stop - start), generation_of(status))
 
 
 def _put_local(fs: Any, path: str, data: bytes) -> None:
