@@ -37,7 +37,8 @@ def array(kind: Any, make: MakeStore, server: S3Server, index_location: str) -> 
         compressors=None,
     )
     array[...] = VALUES
-    server.conditions = Conditions(latency=0.05)
+    # As in test_round_trips: what goes out together arrives within the time of an answer.
+    server.conditions = Conditions(latency=0.4)
     server.log.clear()
     return array
 
