@@ -70,9 +70,10 @@ class S3Server:
         self._started.set()
         await self._stopped.wait()
         server.close()
-        for connection in list(self._service.connections):
-            connection.transport.abort()
-        await asyncio.sleep(0)
+        for _ in range(5):  # turns: one that is being accepted is there after three
+            for connection in list(self._service.connections):
+                connection.transport.abort()
+            await asyncio.sleep(0)
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -132,7 +132,7 @@ async def test_no_more_than_prefetch_and_one_are_read_ahead(prefetch: int) -> No
 
 
 async def test_reading_ahead_hides_the_latency() -> None:
-    store = LatencyStore(stored(), 0.01)
+    store = LatencyStore(stored(), 0.3)
     array = await azarr.aio.open(store)
     store.log.clear()
     async with array.stream(prefetch=100) as regions:

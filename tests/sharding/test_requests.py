@@ -226,7 +226,7 @@ def test_inner_chunks_that_become_empty_are_not_stored_and_a_shard_of_none_is_de
 async def test_inner_chunks_are_two_round_trips_the_first_time_and_one_when_the_index_is_known(
     index_location: str,
 ) -> None:
-    store = LatencyStore(MemoryStore(), 0.05)
+    store = LatencyStore(MemoryStore(), 0.2)
     array = await azarr.aio.create_array(
         store,
         shape=(64, 64),

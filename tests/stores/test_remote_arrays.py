@@ -109,7 +109,7 @@ def test_reading_costs_one_request_per_chunk_and_one_round_trip(
 
 def test_opening_is_one_round_trip(make: MakeStore, s3_server: S3Server) -> None:
     azarr.create_array(make(), shape=(64, 64), chunks=(8, 8), dtype="i4")
-    s3_server.conditions = Conditions(latency=0.05)
+    s3_server.conditions = Conditions(latency=0.3)
     s3_server.log.clear()
     azarr.open(make(), mode="r")
     assert s3_server.log.round_trips == 1
@@ -118,7 +118,7 @@ def test_opening_is_one_round_trip(make: MakeStore, s3_server: S3Server) -> None
 def test_writing_part_of_chunks_is_two_round_trips(make: MakeStore, s3_server: S3Server) -> None:
     array = azarr.create_array(make(), shape=(64, 64), chunks=(32, 32), dtype="i4")
     array[...] = VALUES
-    s3_server.conditions = Conditions(latency=0.05)
+    s3_server.conditions = Conditions(latency=0.3)
     s3_server.log.clear()
     array[30:34, 30:34] = -1
     assert s3_server.log.round_trips == 2
@@ -128,7 +128,7 @@ def test_writing_part_of_chunks_is_two_round_trips(make: MakeStore, s3_server: S
 def test_deleting_a_tree_is_two_round_trips(make: MakeStore, s3_server: S3Server) -> None:
     group = azarr.create_group(make())
     group.create_array("x", shape=(64, 64), chunks=(4, 4), dtype="i4")[...] = VALUES
-    s3_server.conditions = Conditions(latency=0.02)
+    s3_server.conditions = Conditions(latency=0.3)
     s3_server.log.clear()
 
     async def delete() -> None:

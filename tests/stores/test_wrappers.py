@@ -59,7 +59,7 @@ def test_a_wrapper_says_of_itself_what_its_store_says() -> None:
 
 
 def test_the_requests_of_threads_are_counted_in_flight() -> None:
-    store = BlockingLatencyStore(MemoryStore(VALUES), 0.05)
+    store = BlockingLatencyStore(MemoryStore(VALUES), 0.2)
     threads = [threading.Thread(target=store.get, args=("a/0",)) for _ in range(4)]
     for thread in threads:
         thread.start()
@@ -71,7 +71,7 @@ def test_the_requests_of_threads_are_counted_in_flight() -> None:
 
 @pytest.mark.anyio
 async def test_requests_at_the_same_time_are_one_round_trip() -> None:
-    store = LatencyStore(MemoryStore(VALUES), 0.02)
+    store = LatencyStore(MemoryStore(VALUES), 0.1)
     async with anyio.create_task_group() as tasks:
         for _ in range(20):
             tasks.start_soon(store.get, "a/0")
@@ -84,7 +84,7 @@ async def test_requests_at_the_same_time_are_one_round_trip() -> None:
 
 @pytest.mark.anyio
 async def test_a_round_trip_begins_after_any_request_that_it_could_depend_on() -> None:
-    store = LatencyStore(MemoryStore(VALUES), 0.02)
+    store = LatencyStore(MemoryStore(VALUES), 0.1)
 
     async def one_after_the_other(count: int) -> None:
         for _ in range(count):

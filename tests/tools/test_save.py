@@ -81,7 +81,7 @@ def test_an_array_is_loaded_when_it_is_first_asked_for_and_then_kept() -> None:
 
 
 def test_arrays_are_saved_at_the_same_time() -> None:
-    store = LatencyStore(MemoryStore(), 0.1)
+    store = LatencyStore(MemoryStore(), 0.2)
     azarr.save(store, *np.zeros((20, 3)))
     # Delete or look, write the group; then of all arrays together: look, delete, document, chunk.
     assert store.log.round_trips <= 7
