@@ -47,7 +47,8 @@ def chunks(pipeline: Pipeline, seed: int = 0, noise: int = 9) -> list[NDArray]:
 
 def together(pipeline: Pipeline, encoded: list[Any]) -> NDArray | None:
     assert pipeline.decode_together is not None
-    return pipeline.decode_together(encoded, np.empty(MEMORY, np.uint8))
+    sizes = [len(data) for data in encoded]
+    return pipeline.decode_together(encoded, sizes, np.empty(MEMORY, np.uint8))
 
 
 def assert_decoded(pipeline: Pipeline, wanted: list[NDArray]) -> None:
@@ -155,8 +156,9 @@ def test_too_little_memory_is_refused() -> None:
     nbytes = COUNT * pipeline.nbytes + 16 + 4 * COUNT + sum(map(len, encoded))
     decode = pipeline.decode_together
     assert decode is not None
-    assert decode(encoded, np.empty(nbytes, np.uint8)) is not None
-    assert decode(encoded, np.empty(nbytes - 1, np.uint8)) is None
+    sizes = [len(data) for data in encoded]
+    assert decode(encoded, sizes, np.empty(nbytes, np.uint8)) is not None
+    assert decode(encoded, sizes, np.empty(nbytes - 1, np.uint8)) is None
 
 
 def decoded_alone(pipeline: Pipeline, data: Any) -> NDArray | None:

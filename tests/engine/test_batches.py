@@ -176,6 +176,78 @@ def test_inner_chunks_of_several_shards_are_decoded_by_one_call(decompressions: 
     assert len(decompressions) == 1
 
 
+def laid_out(array: azarr.Array, key: str, order: Any, gaps: Any) -> None:
+    """Stores a shard anew: its inner chunks in another order, with bytes in front of each."""
+    layout = array._state.shards
+    pieces = layout.split(array.store.get(key))
+    entries = np.full((len(pieces), 2), 2**64 - 1, "u8")
+    data = b""
+    for number, gap in zip(order, gaps, strict=True):
+        if pieces[number] is not None:
+            data += b"?" * gap
+            entries[number] = len(data), len(pieces[number])
+            data += pieces[number]
+    index = bytes(layout.index.encode(entries.reshape(*layout.counts, 2)))
+    array.store.set(key, data + index)
+
+
+@pytest.mark.parametrize("compressors", [BLOSC, None], ids=["blosc", "plain"])
+@pytest.mark.parametrize("shuffled", [False, True])
+@pytest.mark.parametrize("gap", [0, 3])
+@pytest.mark.parametrize("missing", [False, True])
+def test_inner_chunks_may_lie_in_any_order_and_with_gaps(
+    compressors: Any, shuffled: bool, gap: int, missing: bool
+) -> None:
+    array = azarr.create_array(
+        {},
+        shape=SHAPE,
+        chunks=CHUNKS,
+        shards=(20, 480),
+        dtype="u2",
+        fill_value=9,
+        write_empty_chunks=False,
+        compressors=compressors,
+    )
+    array[:] = expected = VALUES
+    if missing:
+        expected = filled(array, VALUES, 9)
+    random = np.random.default_rng(0)
+    for key in [f"c/{row}/0" for row in range(3)]:
+        count = np.prod(array._state.shards.counts)
+        order = random.permutation(count) if shuffled else range(count)
+        # A gap in front of the last one only, so that all but one of them are neighbours.
+        laid_out(array, key, order, [0] * (count - 1) + [gap])
+    for part in [..., 7, (slice(4, 33), slice(70, 430)), (slice(None), 200), (slice(1, 60, 7), 3)]:
+        np.testing.assert_array_equal(array[part], expected[part])
+    rows, columns = [3, 59, 22, 4], np.arange(0, 455, 7)
+    np.testing.assert_array_equal(array.oindex[rows, columns], expected[np.ix_(rows, columns)])
+
+
+@pytest.mark.parametrize("coalesce_bytes", [1, 400, 2000, 2**24])
+def test_byte_ranges_are_the_same_for_rows_of_neighbours(coalesce_bytes: int) -> None:
+    """`explain` counts those of single inner chunks, and is exact once the indexes are known."""
+    seen: list[Any] = []
+
+    class Seeing(MemoryStore):
+        def get_ranges_with_generation(self, key: str, ranges: Any, *generation: Any) -> Any:
+            seen.extend(ranges)
+            return super().get_ranges_with_generation(key, ranges, *generation)
+
+    array = azarr.create_array(
+        Seeing(), shape=SHAPE, chunks=CHUNKS, shards=(20, 480), dtype="u2", compressors=None
+    )
+    array[:] = VALUES
+    array[:, 3]
+    for part in [7, (slice(4, 33), slice(70, 430)), (slice(None), 200)]:
+        with azarr.config.using(coalesce_bytes=coalesce_bytes):
+            cost = array.explain(part)
+            assert cost.exact
+            seen.clear()
+            np.testing.assert_array_equal(array[part], VALUES[part])
+        assert cost.byte_ranges == len(seen)
+        assert cost.bytes_read == sum(stop - start for start, stop in seen)
+
+
 @pytest.mark.parametrize("shards", [None, (20, 320), (60, 480)])
 @pytest.mark.parametrize("damage", [b"", b"\0" * 30, "half", "flip"])
 def test_the_error_names_the_damaged_chunk_of_many(

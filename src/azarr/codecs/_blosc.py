@@ -80,8 +80,10 @@ def _compile(spec: CodecSpec, before: Memory, settings: dict[str, Any]) -> Stage
             f"and {len(data)} are stored"
         )
 
-    def decode_together(buffers: Sequence[Buffer], out: NDArray, memory: NDArray) -> bool:
-        buffer = join(buffers, expected, memory)
+    def decode_together(
+        buffers: Sequence[Buffer], sizes: Sequence[int], out: NDArray, memory: NDArray
+    ) -> bool:
+        buffer = join(buffers, sizes, expected, memory)
         if buffer is None:
             return False
         try:

@@ -30,10 +30,13 @@ _SHORTEST_SPLIT: Final = 128
 of the elements, then all second ones; unless a flag says otherwise."""
 
 
-def join(buffers: Sequence[Buffer], nbytes: int, memory: NDArray) -> NDArray | None:
+def join(
+    buffers: Sequence[Buffer], sizes: Sequence[int], nbytes: int, memory: NDArray
+) -> NDArray | None:
     """One buffer that decodes to what these decode to, one after the other, at the start of memory.
 
     Args:
+        sizes: bytes of each; some may lie one after the other in one of the `buffers`.
         nbytes: decoded bytes of each.
         memory: bytes.
 
@@ -42,8 +45,8 @@ def join(buffers: Sequence[Buffer], nbytes: int, memory: NDArray) -> NDArray | N
         damaged, or there is not enough memory. Damage within a compressed block shows when it is
         decoded, as in the buffer itself: no block can reach into the next one.
     """
-    count = len(buffers)
-    lengths = np.fromiter(map(len, buffers), np.int64, count)
+    count = len(sizes)
+    lengths = np.array(sizes, np.int64)
     ends = lengths.cumsum() + (HEADER.size + 4 * count)
     starts = ends - lengths
     total = int(ends[-1])
@@ -55,8 +58,10 @@ def join(buffers: Sequence[Buffer], nbytes: int, memory: NDArray) -> NDArray | N
     view = whole.data
     view[: HEADER.size] = HEADER.pack(*head, count * nbytes, nbytes, total)
     view[HEADER.size : starts[0]] = (starts + _FIRST_BLOCK).astype("<u4").tobytes()
-    for buffer, start, end in zip(buffers, starts.tolist(), ends.tolist(), strict=True):
-        view[start:end] = buffer
+    at = int(starts[0])
+    for buffer in buffers:
+        view[at : at + len(buffer)] = buffer
+        at += len(buffer)
     # The word at every byte: they are not aligned.
     words: Any = np.ndarray((total - 3,), "<u4", whole, strides=(1,))
     found = words[starts[:, None] + _WORDS].astype(np.int64)
@@ -64,10 +69,10 @@ def join(buffers: Sequence[Buffer], nbytes: int, memory: NDArray) -> NDArray | N
     if (found != (int(words[0]), nbytes, nbytes, 0, _FIRST_BLOCK)).any():
         return None
     # A block is its splits, each with its size before it. Where they end, the buffer has to.
-    at = starts + _FIRST_BLOCK
+    splits = starts + _FIRST_BLOCK
     for _ in range(_splits(head[2], head[3], nbytes)):
-        at += words[np.minimum(at, total - 4)] + np.int64(4)
-    return whole if (at == ends).all() else None
+        splits += words[np.minimum(splits, total - 4)] + np.int64(4)
+    return whole if (splits == ends).all() else None
 
 
 def _splits(flags: int, typesize: int, nbytes: int) -> int:

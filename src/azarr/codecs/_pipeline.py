@@ -36,7 +36,9 @@ class Decode(Protocol):
 class DecodeTogether(Protocol):
     """The bytes of several chunks to an array of them; see `Pipeline.decode_together`."""
 
-    def __call__(self, buffers: Sequence[Buffer], memory: NDArray) -> NDArray | None: ...
+    def __call__(
+        self, buffers: Sequence[Buffer], sizes: Sequence[int], memory: NDArray
+    ) -> NDArray | None: ...
 
 
 class Encode(Protocol):
@@ -79,12 +81,13 @@ class Pipeline:
             shape and dtype (C order, or F where the order is "F") that may be used; look at the
             result, not at `into`. The result may be a read-only view of `data`. Raises
             `DecodeError` or `ChecksumError`, and takes little more memory than a chunk.
-        decode_together: `decode_together(buffers, memory)` decodes several chunks faster than one
-            by one, into an array of shape `(len(buffers), *chunk_shape)`. It may be a view of
-            `memory`, an array of bytes with room for what is decoded and what is encoded. The
-            result is None where they have to be decoded one by one, which tells what is wrong with
-            one of them. None itself where there is no faster way: for chunks that are not small,
-            and most codecs.
+        decode_together: `decode_together(buffers, sizes, memory)` decodes several chunks faster
+            than one by one, into an array of shape `(len(sizes), *chunk_shape)`. A buffer holds one
+            of them, or several that lie one after the other; `sizes` are the bytes of each. The
+            array may be a view of `memory`, an array of bytes with room for what is decoded and
+            what is encoded. The result is None where they have to be decoded one by one, which
+            tells what is wrong with one of them. None itself where there is no faster way: for
+            chunks that are not small, and most codecs.
         encode: `encode(chunk)` returns the bytes to store. The result may be a view of the chunk.
         detail: what the serializer has to tell about itself (a shard its layout), or None.
         stored: how many bytes an encoded chunk can have.
@@ -332,10 +335,10 @@ def _decoder_together(pipeline: Pipeline, tail: Sequence[Stage]) -> DecodeTogeth
         chunks: NDArray = np.ndarray((count, *shape), dtype, memory)
         return chunks if order == "C" else chunks.transpose(0, *reversed(axes))
 
-    def join(buffers: Sequence[Buffer], memory: NDArray) -> NDArray | None:
-        if {*map(len, buffers)} != {nbytes}:
+    def join(buffers: Sequence[Buffer], sizes: Sequence[int], memory: NDArray) -> NDArray | None:
+        if {*sizes} != {nbytes}:
             return None
-        return view(b"".join(buffers), len(buffers))
+        return view(b"".join(buffers), len(sizes))
 
     if pipeline.plain:
         return join
@@ -343,10 +346,10 @@ def _decoder_together(pipeline: Pipeline, tail: Sequence[Stage]) -> DecodeTogeth
     if decode_together is None:
         return None
 
-    def decode(buffers: Sequence[Buffer], memory: NDArray) -> NDArray | None:
-        stop = len(buffers) * nbytes
-        done = decode_together(buffers, memory[:stop], memory[stop:])
-        return view(memory, len(buffers)) if done else None
+    def decode(buffers: Sequence[Buffer], sizes: Sequence[int], memory: NDArray) -> NDArray | None:
+        stop = len(sizes) * nbytes
+        done = decode_together(buffers, sizes, memory[:stop], memory[stop:])
+        return view(memory, len(sizes)) if done else None
 
     return decode
 

@@ -35,11 +35,12 @@ class Index(Sequence[Entry | None]):
     It takes 16 bytes an entry: a list of tuples would take 150, and its making 0.1 us each.
     """
 
-    __slots__ = ("_words",)
+    __slots__ = ("_adjacent", "_words")
 
     def __init__(self, entries: NDArray) -> None:
         # A copy: the array may be a view of all that a store returned.
         self._words = memoryview(np.array(entries, np.uint64).tobytes()).cast("Q")
+        self._adjacent: bool | None = None
 
     @property
     def nbytes(self) -> int:
@@ -72,6 +73,27 @@ class Index(Sequence[Entry | None]):
             None if (nbytes := words[2 * number + 1]) == EMPTY else (words[2 * number], nbytes)
             for number in numbers
         ]
+
+    @property
+    def adjacent(self) -> bool:
+        """Whether all inner chunks are stored, each where the one before it ends."""
+        if self._adjacent is None:
+            offsets, sizes = self.array().T
+            stored = (sizes != EMPTY).all()
+            self._adjacent = bool(stored and (offsets[1:] == offsets[:-1] + sizes[:-1]).all())
+        return self._adjacent
+
+    def spans(self, runs: Iterable[tuple[int, int]]) -> list[Entry]:
+        """Where runs of adjacent inner chunks lie, given the first and the last number of each."""
+        words, found = self._words, []
+        for first, last in runs:
+            offset = words[2 * first]
+            found.append((offset, words[2 * last] + words[2 * last + 1] - offset))
+        return found
+
+    def sizes(self, first: int, last: int) -> list[int]:
+        """The bytes of each inner chunk from the first to the last of these."""
+        return self._words[2 * first + 1 : 2 * last + 2 : 2].tolist()
 
     def array(self) -> NDArray:
         """Offsets and sizes as a read-only array of shape (n, 2)."""

@@ -113,9 +113,10 @@ class Stage:
         decode: the reverse; checks all that its input can be checked for, and raises
             `ChunkDataError`. In bytes form it takes and returns bytes-like of one byte an item.
         decode_into: like `decode`, into the given contiguous array of exactly the right size.
-        decode_together: `decode_together(buffers, out, memory)` decodes several into one contiguous
-            array, and returns whether it did: not where they are not alike, one of them is damaged,
-            or the memory to work in is too small.
+        decode_together: `decode_together(buffers, sizes, out, memory)` decodes several into one
+            contiguous array, and returns whether it did: not where they are not alike, one of them
+            is damaged, or the memory to work in is too small. A buffer holds one of them, or
+            several that lie one after the other; `sizes` are the bytes of each.
         is_view: decoding neither copies nor computes: the memory of the chunk is the bytes.
         detail: what a serializer wants to tell the layers above (a shard its layout).
         extent: of a serializer that is to be given only what of a chunk lies inside the array: how
@@ -126,7 +127,9 @@ class Stage:
     encode: Callable[[Any], Any]
     decode: Callable[[Any], Any]
     decode_into: Callable[[Buffer, NDArray], Any] | None = None
-    decode_together: Callable[[Sequence[Buffer], NDArray, NDArray], bool] | None = None
+    decode_together: Callable[[Sequence[Buffer], Sequence[int], NDArray, NDArray], bool] | None = (
+        None
+    )
     is_view: bool = False
     detail: Any = None
     extent: Callable[[Buffer], Shape] | None = None

@@ -5,19 +5,18 @@ A chunk of 8 KiB takes 2 us to decode and 2 us to copy, of which most are the ca
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import groupby
+from collections.abc import Sequence
+from itertools import chain, groupby
 from operator import itemgetter
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import Any
 
 import numpy as np
 
 from azarr.codecs import Pipeline
-from azarr.engine.arrays._place import Place, Waiting
+from azarr.engine.arrays._place import Place, Run
 from azarr.engine.process._process import process
+from azarr.plan import Step
 from azarr.typing import Buffer
-
-K = TypeVar("K")
 
 MOST = 128
 MOST_BYTES = 1024 * 1024
@@ -31,36 +30,45 @@ FEW = 16
 """Fewer take longer together than one by one: what is done once for all of them takes 20 us."""
 
 
-class Batch(Generic[K]):
-    """The chunks of one worker, by their names.
+def most_together(pipeline: Pipeline) -> int:
+    """How many chunks are decoded by one call, at most."""
+    if pipeline.decode_together is None:
+        return 1
+    return max(1, min(MOST, MOST_BYTES // max(1, pipeline.nbytes)))
 
-    Args:
-        fail: says where a chunk is, and raises the error that it could not be decoded with.
-    """
 
-    def __init__(self, pipeline: Pipeline, fail: Callable[[Exception, K], NoReturn]) -> None:
+class Batch:
+    """The chunks of one worker."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
         self._decode = pipeline.decode_together
-        self._fail = fail
-        self._most = max(1, min(MOST, MOST_BYTES // max(1, pipeline.nbytes)))
-        self._waiting: list[Waiting] = []
+        self._most = most_together(pipeline)
+        self._waiting: list[Run] = []
+        self._count = 0
 
-    def add(self, name: K, data: Buffer, selection: Any, out: Any, place: Place) -> None:
-        """A chunk's bytes, its chunk selection and its out selection, and where it goes."""
+    def add(
+        self, data: Buffer, sizes: Sequence[int], steps: Sequence[Step[Any]], place: Place
+    ) -> None:
+        """A chunk; or several, at most `most_together`, that lie one after the other in `data` and
+        go into one row of their place: the bytes and the step of each."""
+        run = data, sizes, steps, place
         if self._decode is None:
-            self._put(name, data, selection, out, place)
+            _put(run)
             return
-        self._waiting.append((name, data, selection, out, place))
-        if len(self._waiting) == self._most:
+        if self._count + len(steps) > self._most:
             self.flush()
+        self._waiting.append(run)
+        self._count += len(steps)
 
     def flush(self) -> None:
         """Put everything that waits into its place."""
-        steps, self._waiting = self._waiting, []
-        if len(steps) < FEW or not self._put_together(steps):
-            for step in steps:
-                self._put(*step)
+        runs, self._waiting = self._waiting, []
+        count, self._count = self._count, 0
+        if count < FEW or not self._put_together(runs):
+            for run in runs:
+                _put(run)
 
-    def _put_together(self, steps: list[Waiting]) -> bool:
+    def _put_together(self, runs: Sequence[Run]) -> bool:
         assert self._decode is not None
         spare = process().batch_memory
         try:
@@ -68,20 +76,24 @@ class Batch(Generic[K]):
         except IndexError:
             memory = np.empty(MEMORY_BYTES, np.uint8)
         try:
-            chunks = self._decode([data for _, data, *_ in steps], memory)
+            sizes = [*chain.from_iterable([sizes for _, sizes, _, _ in runs])]
+            chunks = self._decode([data for data, *_ in runs], sizes, memory)
             if chunks is None:
                 return False
             at = 0
-            for place, group in groupby(steps, itemgetter(4)):
-                some = list(group)
-                place.put(chunks[at : at + len(some)], some)
-                at += len(some)
+            for place, group in groupby(runs, itemgetter(3)):
+                at = place.put(chunks, at, [steps for _, _, steps, _ in group])
             return True
         finally:
             spare.append(memory)
 
-    def _put(self, name: K, data: Buffer, selection: Any, out: Any, place: Place) -> None:
-        try:
-            place.scatter(data, selection, out)
-        except Exception as error:
-            self._fail(error, name)
+
+def _put(run: Run) -> None:
+    data, sizes, steps, place = run
+    if len(steps) == 1:
+        place.put_one(data, steps[0])
+        return
+    view, at = memoryview(data), 0
+    for nbytes, step in zip(sizes, steps, strict=True):
+        place.put_one(view[at : at + nbytes], step)
+        at += nbytes

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from itertools import chain
+from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
 
 from azarr.indexing import FieldNames
-from azarr.plan import Plan
+from azarr.plan import Plan, Step
 from azarr.typing import Buffer, NDArray
 
-Waiting: TypeAlias = tuple[Any, Buffer, Any, Any, "Place"]
-"""The name of a chunk, its bytes, its chunk selection and out selection, and where it goes."""
+Row: TypeAlias = Sequence[Step[Any]]
+"""Steps that select the same of each chunk, and go one after the other along the last axis."""
+
+Run: TypeAlias = tuple[Buffer, Sequence[int], Row, "Place"]
+"""Chunks that lie one after the other: their bytes, how many of each, and where they go."""
 
 
 class Place:
@@ -21,9 +25,11 @@ class Place:
     Args:
         target, fields: as for `scatterer`.
         scatter: what that has made: it decodes a chunk into the target.
+        fail: raises the error that a chunk could not be decoded with, and says which one it is,
+            by the first item of its step.
     """
 
-    __slots__ = ("_end_of_run", "_fields", "_put_run", "_target", "scatter")
+    __slots__ = ("_end_of_row", "_fail", "_fields", "_put_row", "_scatter", "_target")
 
     def __init__(
         self,
@@ -31,82 +37,118 @@ class Place:
         target: NDArray,
         fields: FieldNames,
         scatter: Callable[[Buffer, Any, Any], None],
+        fail: Callable[[Exception, Any], NoReturn],
     ) -> None:
         self._target, self._fields = target, fields
-        self.scatter = scatter
+        self._scatter, self._fail = scatter, fail
         # Not methods of its own, which would refer back to it, and keep the result alive.
         if plan.flat:
-            self._end_of_run, self._put_run = _end_of_points, _put_points
+            self._end_of_row, self._put_row = _end_of_points, _put_points
         elif plan.sliced:
-            self._end_of_run, self._put_run = _end_of_row, _put_row
+            self._end_of_row, self._put_row = _end_of_row, _put_row
         else:
-            self._end_of_run, self._put_run = _end_of_one, _put_one
+            self._end_of_row, self._put_row = _end_of_one, _put_one
 
-    def put(self, chunks: NDArray, steps: Sequence[Waiting]) -> None:
-        """Copy what is selected of decoded chunks; `chunks` has an axis more, for the steps."""
+    def put(self, chunks: NDArray, at: int, rows: Sequence[Row]) -> int:
+        """Copy what is selected of decoded chunks; `chunks` has an axis more, for the steps.
+
+        Args:
+            at: the first of the chunks.
+
+        Returns:
+            The one after the last.
+        """
         if self._fields is not None:
             chunks = chunks[self._fields]
-        at, count = 0, len(steps)
-        while at < count:
-            stop = self._end_of_run(steps, at)
-            self._put_run(self._target, chunks[at:stop], steps[at:stop])
-            at = stop
+        row, count = 0, len(rows)
+        while row < count:
+            stop = self._end_of_row(rows, row)
+            steps = rows[row] if stop == row + 1 else [*chain.from_iterable(rows[row:stop])]
+            self._put_row(self._target, chunks[at : at + len(steps)], steps)
+            at += len(steps)
+            row = stop
+        return at
+
+    def put_one(self, data: Buffer, step: Step[Any]) -> None:
+        """Decode a chunk alone."""
+        name, selection, out, _ = step
+        try:
+            self._scatter(data, selection, out)
+        except Exception as error:
+            self._fail(error, name)
 
 
-def _end_of_one(steps: Sequence[Waiting], at: int) -> int:
+def rows_of(steps: Sequence[Step[int]], most: int) -> list[Row]:
+    """Rows of at most so many steps whose numbers follow each other."""
+    rows: list[Row] = []
+    at = 0
+    while at < len(steps):
+        number, last = steps[at][0], min(len(steps), at + most)
+        stop = at + 1
+        while stop < last and steps[stop][0] == number + stop - at:
+            stop += 1
+        singles = [(step,) for step in steps[at:stop]]
+        stop = at + _end_of_row(singles, 0)
+        rows.append(steps[at:stop])
+        at = stop
+    return rows
+
+
+def _end_of_one(rows: Sequence[Row], at: int) -> int:
     """With index arrays, each chunk has selections of its own."""
     return at + 1
 
 
-def _put_one(target: NDArray, chunks: NDArray, steps: Sequence[Waiting]) -> None:
-    _, _, selection, out, _ = steps[0]
+def _put_one(target: NDArray, chunks: NDArray, steps: Row) -> None:
+    _, selection, out, _ = steps[0]
     target[out] = chunks[0][selection]
 
 
-def _end_of_row(steps: Sequence[Waiting], at: int) -> int:
-    """Up to where steps select the same of each chunk, and go one after the other."""
-    _, _, selection, out, _ = steps[at]
+def _end_of_row(rows: Sequence[Row], at: int) -> int:
+    """Up to where a row goes on in the next one."""
+    _, selection, out, _ = rows[at][0]
     if not selection or type(selection[-1]) is not slice:
         return at + 1
-    rest, end = out[:-1], out[-1].stop
-    for stop in range(at + 1, len(steps)):
-        _, _, next_selection, next_out, _ = steps[stop]
+    rest, end = out[:-1], rows[at][-1][2][-1].stop
+    for stop in range(at + 1, len(rows)):
+        row = rows[stop]
+        _, next_selection, next_out, _ = row[0]
         axis = next_out[-1]
         if axis.start != end or next_selection != selection or next_out[:-1] != rest:
             return stop
-        end = axis.stop
-    return len(steps)
+        end = row[-1][2][-1].stop
+    return len(rows)
 
 
-def _put_row(target: NDArray, chunks: NDArray, steps: Sequence[Waiting]) -> None:
+def _put_row(target: NDArray, chunks: NDArray, steps: Row) -> None:
     if len(steps) == 1:
         _put_one(target, chunks, steps)
         return
-    _, _, selection, (*rest, first), _ = steps[0]
-    row = target[(*rest, slice(first.start, steps[-1][3][-1].stop))]
+    _, selection, (*rest, first), _ = steps[0]
+    row = target[(*rest, slice(first.start, steps[-1][2][-1].stop))]
     parts = chunks[(slice(None), *selection)]
     last = parts.ndim - 1
     blocks = row.reshape(*row.shape[:-1], len(parts), parts.shape[last])
     blocks[...] = parts.transpose(*range(1, last), 0, last)
 
 
-def _end_of_points(steps: Sequence[Waiting], at: int) -> int:
+def _end_of_points(rows: Sequence[Row], at: int) -> int:
     """Up to where points of the result go one after the other, wherever in their chunks they are.
 
     Between two that do not, there is a chunk that does not exist.
     """
-    end = steps[at][3].stop
-    for stop in range(at + 1, len(steps)):
-        out = steps[stop][3]
-        if out.start != end:
+    end = rows[at][-1][2].stop
+    for stop in range(at + 1, len(rows)):
+        row = rows[stop]
+        if row[0][2].start != end:
             return stop
-        end = out.stop
-    return len(steps)
+        end = row[-1][2].stop
+    return len(rows)
 
 
-def _put_points(target: NDArray, chunks: NDArray, steps: Sequence[Waiting]) -> None:
-    offsets = [offsets for _, _, offsets, _, _ in steps]
+def _put_points(target: NDArray, chunks: NDArray, steps: Row) -> None:
+    offsets = [offsets for _, offsets, _, _ in steps]
     size = chunks[0].size
     starts = np.repeat(np.arange(len(steps)) * size, [*map(len, offsets)])
-    points = slice(steps[0][3].start, steps[-1][3].stop)
+    points = slice(steps[0][2].start, steps[-1][2].stop)
     target[points] = chunks.reshape(-1)[np.concatenate(offsets) + starts]

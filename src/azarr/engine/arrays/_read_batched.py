@@ -35,21 +35,23 @@ def batched_reading(
     target = plan.target(out)
     scatter = scatterer(pipeline, array.metadata.order, plan.flat, target, fields)
     fill = array.fill if fields is None else array.fill[fields]
-    place = Place(plan, target, fields, scatter)
 
     def fail(error: Exception, key: str) -> NoReturn:
         located(error, array, key)
         raise error
 
+    place = Place(plan, target, fields, scatter, fail)
+
     async def work(steps: Iterator[Step[str]]) -> None:
-        get, batch, key = runtime.get, Batch(pipeline, fail), None
+        get, batch, key = runtime.get, Batch(pipeline), None
         try:
-            for key, chunk_selection, out_selection, _ in steps:
+            for step in steps:
+                key = step[0]
                 data = await get(key)
                 if data is None:
-                    target[out_selection] = fill
+                    target[step[2]] = fill
                 else:
-                    batch.add(key, data, chunk_selection, out_selection, place)
+                    batch.add(data, (len(data),), (step,), place)
             batch.flush()
         except Exception as error:
             located(error, array, key)  # unless it is that of a chunk that waited

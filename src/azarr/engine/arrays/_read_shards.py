@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from math import prod
+from functools import partial
+from math import inf, prod
 from typing import Any, NoReturn, TypeAlias, TypeVar
 
 import numpy as np
@@ -19,8 +20,8 @@ from azarr import config
 from azarr.codecs import Entry, Index, ShardLayout, coalesce, cut_entries
 from azarr.engine._failure import located
 from azarr.engine._state import ArrayState
-from azarr.engine.arrays._batch import Batch
-from azarr.engine.arrays._place import Place
+from azarr.engine.arrays._batch import Batch, most_together
+from azarr.engine.arrays._place import Place, Row, rows_of
 from azarr.engine.arrays._reading import Reading
 from azarr.engine.arrays._scatter import DIRECT_BYTES, in_order, scatterer
 from azarr.engine.process._process import process
@@ -56,9 +57,7 @@ class KnownIndex:
 _Found: TypeAlias = tuple[KnownIndex, list[Entry | None], list[Entry], Sequence[Buffer]]
 """The index, where inner chunks are, and byte ranges with their bytes, all of one version."""
 
-
-_Name: TypeAlias = tuple[str, int]
-"""The key of a shard and the number of an inner chunk in it."""
+_EntriesIn: TypeAlias = Callable[[Index], "list[Entry | None]"]
 
 
 def index_name(origin: str, key: str, layout: ShardLayout) -> Hashable:
@@ -113,15 +112,36 @@ class _InnerPlan:
 
     Attributes:
         numbers: of the inner chunks, a column of the steps.
+        singles: a row of each step.
+        rows: the steps in rows of neighbours.
+        ends: the first and the last number of each row.
         whole: whether that is every inner chunk.
         in_order: whether elements are selected as they lie in the shard, none left out between.
     """
 
     plan: Plan
-    steps: list[Step[int]]
     numbers: Sequence[int]
+    singles: Sequence[Row]
+    rows: Sequence[Row]
+    ends: Sequence[tuple[int, int]]
     whole: bool
     in_order: bool
+
+    def entries(self, index: Index, most: float = inf) -> list[Entry | None]:
+        """Where the inner chunks are: the entry of each, or of each row of neighbours.
+
+        Args:
+            most: as for `coalesce`, which then gives the same for both.
+        """
+        in_rows = self.rows_in(index, most) is not self.singles
+        return [*index.spans(self.ends)] if in_rows else index.entries(self.numbers)
+
+    def rows_in(self, index: Index, most: float = inf) -> Sequence[Row]:
+        """The steps of each of these entries."""
+        if len(self.rows) == len(self.singles) or not index.adjacent:
+            return self.singles
+        ((_, nbytes),) = index.spans([(self.numbers[0], self.numbers[-1])])
+        return self.rows if nbytes <= most else self.singles
 
 
 class _InnerPlans:
@@ -130,6 +150,7 @@ class _InnerPlans:
     def __init__(self, plan: Plan, layout: ShardLayout) -> None:
         self._plan = plan
         self._layout = layout
+        self._most = most_together(layout.inner)
         self._last: tuple[Any, _InnerPlan] | None = None
 
     def of(self, selection: Any) -> _InnerPlan:
@@ -146,8 +167,17 @@ class _InnerPlans:
         plan = self._plan.inner(selection, layout.shape, layout.inner.chunk_shape)
         steps = list(plan.steps(layout))
         numbers = [number for number, *_ in steps]
-        whole = len(steps) == prod(layout.counts)
-        return _InnerPlan(plan, steps, numbers, whole, in_order(selection))
+        singles: list[Row] = [(step,) for step in steps]
+        rows = rows_of(steps, self._most) if plan.sliced else singles
+        return _InnerPlan(
+            plan,
+            numbers,
+            singles=singles,
+            rows=rows,
+            ends=[(row[0][0], row[-1][0]) for row in rows],
+            whole=len(steps) == prod(layout.counts),
+            in_order=in_order(selection),
+        )
 
 
 class ShardReader:
@@ -181,12 +211,11 @@ class ShardReader:
         self._most = settings.coalesce_bytes
         self._small = layout.is_small(count, self._gap, self._most)
 
-    def batch(self) -> Batch[_Name]:
+    def batch(self) -> Batch:
         """For a worker's inner chunks, of all the shards that it reads."""
-        return Batch(self._layout.inner, self._fail)
+        return Batch(self._layout.inner)
 
-    def _fail(self, error: Exception, name: _Name) -> NoReturn:
-        key, number = name
+    def _fail(self, key: str, error: Exception, number: int) -> NoReturn:
         if isinstance(error, ChunkDataError):
             inner = self._layout.located(error, number)
             located(inner, self._array, key)
@@ -194,7 +223,7 @@ class ShardReader:
         raise error
 
     async def read(
-        self, key: str, inner: _InnerPlan, out: NDArray, whole: bool, batch: Batch[_Name]
+        self, key: str, inner: _InnerPlan, out: NDArray, whole: bool, batch: Batch
     ) -> None:
         """Read a selection of a shard; it is all in `out` when the batch has been flushed.
 
@@ -208,27 +237,30 @@ class ShardReader:
             else:
                 index = await self._run(self._layout.index_of, shard)
                 if not (inner.in_order and self._copied(shard, index, out)):
-                    entries = index.entries(inner.numbers)
-                    ranges = [(0, len(shard))]
-                    await self._scatter(key, inner, out, batch, entries, ranges, [shard])
+                    pieces = cut_entries(inner.entries(index), [(0, len(shard))], [shard])
+                    rows = zip(pieces, inner.rows_in(index), strict=True)
+                    await self._scatter(key, inner, out, batch, index, rows)
             return
-        found = await self._ranges(key, inner.numbers)
+        found = await self._ranges(key, partial(inner.entries, most=self._most))
         if found is None:
             out[...] = self._fill
         else:
-            await self._scatter(key, inner, out, batch, *found[1:])
+            known, entries, ranges, buffers = found
+            pieces = cut_entries(entries, ranges, buffers)
+            rows = zip(pieces, inner.rows_in(known.index, self._most), strict=True)
+            await self._scatter(key, inner, out, batch, known.index, rows)
 
     async def pieces(
         self, key: str, numbers: Sequence[int]
     ) -> tuple[KnownIndex, list[Buffer | None]] | None:
         """The index, and the bytes of inner chunks, all of one version; None: there is no shard."""
-        found = await self._ranges(key, numbers)
+        found = await self._ranges(key, lambda index: index.entries(numbers))
         if found is None:
             return None
         known, entries, ranges, buffers = found
         return known, list(cut_entries(entries, ranges, buffers))
 
-    async def _ranges(self, key: str, numbers: Sequence[int]) -> _Found | None:
+    async def _ranges(self, key: str, entries_in: _EntriesIn) -> _Found | None:
         """Where inner chunks are, and byte ranges with their bytes; None: there is no shard."""
         name, on_their_way = self._name(key), process().shards_on_their_way
         while True:
@@ -237,13 +269,13 @@ class ShardReader:
             if remembered is None and self._small and name not in on_their_way:
                 on_their_way.add(name)
                 try:
-                    return await self._of_whole(key, numbers)
+                    return await self._of_whole(key, entries_in)
                 finally:
                     on_their_way.discard(name)
             known = await self._read_index(key) if remembered is None else remembered
             if known is None:
                 return None
-            entries = known.index.entries(numbers)
+            entries = entries_in(known.index)
             ranges = coalesce(filter(None, entries), self._gap, self._most)
             # An index that was just read says what is missing; a remembered one has to be asked.
             if not ranges and (remembered is None or await self._is_current(key, known)):
@@ -253,7 +285,7 @@ class ShardReader:
                 return known, entries, ranges, buffers
             process().shard_indexes.drop(name)
 
-    async def _of_whole(self, key: str, numbers: Sequence[int]) -> _Found | None:
+    async def _of_whole(self, key: str, entries_in: _EntriesIn) -> _Found | None:
         """The same from all of a shard, whose index is remembered from now on. One request."""
         if self._runtime.store.conditional:
             shard, generation = await self._runtime.get_with_generation(key)
@@ -266,7 +298,7 @@ class ShardReader:
         start, stop = layout.index_range
         data = memoryview(shard)[start:stop]
         index = layout.parse_index(data)
-        entries = index.entries(numbers)
+        entries = entries_in(index)
         if any(entry is not None and sum(entry) > nbytes for entry in entries):
             layout.check(index, nbytes)
         known = self._remember(key, index, data, generation)
@@ -359,41 +391,40 @@ class ShardReader:
         key: str,
         inner: _InnerPlan,
         out: NDArray,
-        batch: Batch[_Name],
-        entries: Sequence[Entry | None],
-        ranges: Sequence[Entry],
-        buffers: Sequence[Buffer],
+        batch: Batch,
+        index: Index,
+        rows: Iterator[tuple[Buffer | None, Row]],
     ) -> None:
         """Decode what was read into the output; by several threads if there is one shard only."""
         layout = self._layout
         target = inner.plan.target(out)
         scatter = scatterer(layout.inner, "C", inner.plan.flat, target, self._fields)
-        place = Place(inner.plan, target, self._fields, scatter)
-        pieces = cut_entries(entries, ranges, buffers)
+        place = Place(inner.plan, target, self._fields, scatter, partial(self._fail, key))
 
-        def put(steps: Iterator[tuple[Buffer | None, Step[int]]], batch: Batch[_Name]) -> None:
-            for piece, (number, selection, out_selection, _) in steps:
+        def put(rows: Iterator[tuple[Buffer | None, Row]], batch: Batch) -> None:
+            for piece, steps in rows:
                 if piece is None:
-                    target[out_selection] = self._fill
+                    target[steps[0][2]] = self._fill
+                elif len(steps) == 1:
+                    batch.add(piece, (len(piece),), steps, place)
                 else:
-                    batch.add((key, number), piece, selection, out_selection, place)
+                    batch.add(piece, index.sizes(steps[0][0], steps[-1][0]), steps, place)
 
-        def put_at_once(steps: Iterator[Any]) -> None:
+        def put_at_once(rows: Iterator[Any]) -> None:
             own = self.batch()
-            put(steps, own)
+            put(rows, own)
             own.flush()
 
-        async def work(steps: Iterator[Any]) -> None:
-            put_at_once(steps)
+        async def work(rows: Iterator[Any]) -> None:
+            put_at_once(rows)
 
-        steps = zip(pieces, inner.steps, strict=True)
         nbytes = layout.inner.nbytes
         if self._alone:
-            await self._runtime.for_each(work, steps, len(pieces), nbytes, nbytes)
+            await self._runtime.for_each(work, rows, len(inner.numbers), nbytes, nbytes)
         elif self._waits or inner.plan.flat:
-            await self._run(put_at_once, steps)
+            await self._run(put_at_once, rows)
         else:
-            put(steps, batch)
+            put(rows, batch)
         inner.plan.finish(target, out)
 
 
