@@ -8,14 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import chain, groupby
 from operator import itemgetter
-from typing import Any
 
 import numpy as np
 
 from azarr.codecs import Pipeline
-from azarr.engine.arrays._place import Place, Run
+from azarr.engine.arrays._destination import Destination, Row, Run
 from azarr.engine.process._process import process
-from azarr.plan import Step
 from azarr.typing import Buffer
 
 MOST = 128
@@ -46,12 +44,10 @@ class Batch:
         self._waiting: list[Run] = []
         self._count = 0
 
-    def add(
-        self, data: Buffer, sizes: Sequence[int], steps: Sequence[Step[Any]], place: Place
-    ) -> None:
+    def add(self, data: Buffer, sizes: Sequence[int], steps: Row, destination: Destination) -> None:
         """A chunk; or several, at most `most_together`, that lie one after the other in `data` and
-        go into one row of their place: the bytes and the step of each."""
-        run = data, sizes, steps, place
+        go into one row of their destination: the bytes and the step of each."""
+        run = data, sizes, steps, destination
         if self._decode is None:
             _put(run)
             return
@@ -61,7 +57,7 @@ class Batch:
         self._count += len(steps)
 
     def flush(self) -> None:
-        """Put everything that waits into its place."""
+        """Put everything that waits where it goes."""
         runs, self._waiting = self._waiting, []
         count, self._count = self._count, 0
         if count < FEW or not self._put_together(runs):
@@ -81,19 +77,19 @@ class Batch:
             if chunks is None:
                 return False
             at = 0
-            for place, group in groupby(runs, itemgetter(3)):
-                at = place.put(chunks, at, [steps for _, _, steps, _ in group])
+            for destination, group in groupby(runs, itemgetter(3)):
+                at = destination.put(chunks, at, [steps for _, _, steps, _ in group])
             return True
         finally:
             spare.append(memory)
 
 
 def _put(run: Run) -> None:
-    data, sizes, steps, place = run
+    data, sizes, steps, destination = run
     if len(steps) == 1:
-        place.put_one(data, steps[0])
+        destination.put_one(data, steps[0])
         return
     view, at = memoryview(data), 0
     for nbytes, step in zip(sizes, steps, strict=True):
-        place.put_one(view[at : at + nbytes], step)
+        destination.put_one(view[at : at + nbytes], step)
         at += nbytes

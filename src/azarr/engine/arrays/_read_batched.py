@@ -8,7 +8,7 @@ from typing import NoReturn
 from azarr.engine._failure import located
 from azarr.engine._state import ArrayState
 from azarr.engine.arrays._batch import FEW, Batch
-from azarr.engine.arrays._place import Place
+from azarr.engine.arrays._destination import Destination
 from azarr.engine.arrays._reading import Reading
 from azarr.engine.arrays._scatter import scatterer
 from azarr.engine.runtimes._runtime import Runtime
@@ -40,7 +40,7 @@ def batched_reading(
         located(error, array, key)
         raise error
 
-    place = Place(plan, target, fields, scatter, fail)
+    destination = Destination(plan, target, fields, scatter, fail)
 
     async def work(steps: Iterator[Step[str]]) -> None:
         get, batch, key = runtime.get, Batch(pipeline), None
@@ -51,7 +51,7 @@ def batched_reading(
                 if data is None:
                     target[step[2]] = fill
                 else:
-                    batch.add(data, (len(data),), (step,), place)
+                    batch.add(data, (len(data),), (step,), destination)
             batch.flush()
         except Exception as error:
             located(error, array, key)  # unless it is that of a chunk that waited

@@ -21,7 +21,7 @@ from azarr.codecs import Entry, Index, ShardLayout, coalesce, cut_entries
 from azarr.engine._failure import located
 from azarr.engine._state import ArrayState
 from azarr.engine.arrays._batch import Batch, most_together
-from azarr.engine.arrays._place import Place, Row, rows_of
+from azarr.engine.arrays._destination import Destination, Row, rows_of
 from azarr.engine.arrays._reading import Reading
 from azarr.engine.arrays._scatter import DIRECT_BYTES, in_order, scatterer
 from azarr.engine.process._process import process
@@ -133,12 +133,13 @@ class _InnerPlan:
         Args:
             most: as for `coalesce`, which then gives the same for both.
         """
-        in_rows = self.rows_in(index, most) is not self.singles
-        return [*index.spans(self.ends)] if in_rows else index.entries(self.numbers)
+        if self.rows_in(index, most) is self.singles:
+            return index.entries(self.numbers)
+        return [*index.spans(self.ends)]
 
     def rows_in(self, index: Index, most: float = inf) -> Sequence[Row]:
         """The steps of each of these entries."""
-        if len(self.rows) == len(self.singles) or not index.adjacent:
+        if self.rows is self.singles or not index.adjacent:
             return self.singles
         ((_, nbytes),) = index.spans([(self.numbers[0], self.numbers[-1])])
         return self.rows if nbytes <= most else self.singles
@@ -168,13 +169,13 @@ class _InnerPlans:
         steps = list(plan.steps(layout))
         numbers = [number for number, *_ in steps]
         singles: list[Row] = [(step,) for step in steps]
-        rows = rows_of(steps, self._most) if plan.sliced else singles
+        rows = rows_of(steps, self._most) if plan.sliced and len(steps) > 1 else singles
         return _InnerPlan(
             plan,
             numbers,
             singles=singles,
             rows=rows,
-            ends=[(row[0][0], row[-1][0]) for row in rows],
+            ends=[] if rows is singles else [(row[0][0], row[-1][0]) for row in rows],
             whole=len(steps) == prod(layout.counts),
             in_order=in_order(selection),
         )
@@ -399,16 +400,18 @@ class ShardReader:
         layout = self._layout
         target = inner.plan.target(out)
         scatter = scatterer(layout.inner, "C", inner.plan.flat, target, self._fields)
-        place = Place(inner.plan, target, self._fields, scatter, partial(self._fail, key))
+        destination = Destination(
+            inner.plan, target, self._fields, scatter, partial(self._fail, key)
+        )
 
         def put(rows: Iterator[tuple[Buffer | None, Row]], batch: Batch) -> None:
             for piece, steps in rows:
                 if piece is None:
                     target[steps[0][2]] = self._fill
                 elif len(steps) == 1:
-                    batch.add(piece, (len(piece),), steps, place)
+                    batch.add(piece, (len(piece),), steps, destination)
                 else:
-                    batch.add(piece, index.sizes(steps[0][0], steps[-1][0]), steps, place)
+                    batch.add(piece, index.sizes(steps[0][0], steps[-1][0]), steps, destination)
 
         def put_at_once(rows: Iterator[Any]) -> None:
             own = self.batch()

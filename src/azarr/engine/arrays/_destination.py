@@ -15,11 +15,11 @@ from azarr.typing import Buffer, NDArray
 Row: TypeAlias = Sequence[Step[Any]]
 """Steps that select the same of each chunk, and go one after the other along the last axis."""
 
-Run: TypeAlias = tuple[Buffer, Sequence[int], Row, "Place"]
+Run: TypeAlias = tuple[Buffer, Sequence[int], Row, "Destination"]
 """Chunks that lie one after the other: their bytes, how many of each, and where they go."""
 
 
-class Place:
+class Destination:
     """Where the chunks of a plan go.
 
     Args:
