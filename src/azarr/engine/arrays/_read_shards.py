@@ -23,7 +23,7 @@ from azarr.engine._state import ArrayState
 from azarr.engine.arrays._batch import Batch, most_together
 from azarr.engine.arrays._destination import Destination, Row, rows_of
 from azarr.engine.arrays._reading import Reading
-from azarr.engine.arrays._scatter import DIRECT_BYTES, in_order, scatterer
+from azarr.engine.arrays._scatter import DIRECT_BYTES, in_order, is_view, scatterer
 from azarr.engine.process._process import process
 from azarr.engine.runtimes._runtime import Runtime
 from azarr.errors import ChunkDataError, ConflictError, ShortReadError
@@ -88,7 +88,7 @@ def shard_reading(
         try:
             for key, selection, out_selection, whole in steps:
                 inner = inner_plans.of(selection)
-                if _is_view(out_selection):
+                if is_view(out_selection):
                     view = target[_with_ellipsis(out_selection)]
                     await reader.read(key, inner, view, whole, batch)
                 else:
@@ -429,11 +429,6 @@ class ShardReader:
         else:
             put(rows, batch)
         inner.plan.finish(target, out)
-
-
-def _is_view(selection: Any) -> bool:
-    items = selection if isinstance(selection, tuple) else (selection,)
-    return all(type(item) is slice for item in items)
 
 
 def _is_comparable(selection: Any) -> bool:

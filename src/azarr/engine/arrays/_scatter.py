@@ -16,6 +16,14 @@ DIRECT_BYTES = 64 * 1024
 output, or into a scratch buffer used again and again. Below it a fresh allocation is cheaper than
 the extra argument (8 KiB blosc chunk: 1.5 us against 3.0 us with a destination)."""
 
+ROW_BYTES = range(64, 256)
+"""Rows of so many bytes are copied as one element each: cubes of 64 x 64 x 64 bytes then take 0.79
+to 0.87 of the time to read, 0.83 to 0.90 with two bytes an element, 0.59 to 0.82 with edges of 128
+bytes. Shorter rows take longer, longer ones about the same."""
+
+_FIXED_SIZE = frozenset("biufcmMSUV")
+"""Kinds of data types whose elements are their bytes, unless some of their fields are objects."""
+
 
 def scatterer(
     pipeline: Pipeline, order: Order, flat: bool, target: NDArray, fields: FieldNames
@@ -62,7 +70,11 @@ def _scatter_directly(
                 piece[...] = chunk
             return
         buffer = scratch.take()
-        target[out_selection] = decode(data, buffer)[chunk_selection]
+        part = decode(data, buffer)[chunk_selection]
+        if is_view(out_selection):
+            copy_into(target[out_selection], part)
+        else:
+            target[out_selection] = part
         scratch.give(buffer)
 
     return scatter
@@ -106,6 +118,36 @@ class Scratch:
             return None
         piece = target[(*out_selection, ...)]  # of a 0-d target a view too, and no scalar
         return piece if self.is_like(piece) else None
+
+
+def copy_into(target: NDArray, source: Any) -> None:
+    """`target[...] = source`, of a large chunk; they do not overlap.
+
+    Example:
+        >>> target = np.zeros((2, 3), "u1")
+        >>> copy_into(target, np.array([[1, 2, 3], [4, 5, 6]], "u1"))
+        >>> target.tolist()
+        [[1, 2, 3], [4, 5, 6]]
+    """
+    shape, dtype, itemsize = target.shape, target.dtype, target.itemsize
+    if (
+        len(shape) > 1
+        and shape[-1] * itemsize in ROW_BYTES
+        and source.shape == shape
+        and source.dtype == dtype
+        and target.strides[-1] == source.strides[-1] == itemsize
+        and dtype.kind in _FIXED_SIZE
+        and not dtype.hasobject
+    ):
+        row = np.dtype((np.void, shape[-1] * itemsize))
+        target, source = target.view(row), source.view(row)
+    target[...] = source
+
+
+def is_view(selection: Any) -> bool:
+    """Whether it is made of slices, so that it selects a view, of as many dimensions."""
+    items = selection if isinstance(selection, tuple) else (selection,)
+    return all(type(item) is slice for item in items)
 
 
 def in_order(selection: Any) -> bool:

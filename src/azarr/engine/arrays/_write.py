@@ -19,7 +19,7 @@ from azarr.engine._failure import located
 from azarr.engine._state import ArrayState
 from azarr.engine._synchronizers import exclusive
 from azarr.engine.arrays._merge import Merger, merger
-from azarr.engine.arrays._scatter import DIRECT_BYTES, Scratch
+from azarr.engine.arrays._scatter import DIRECT_BYTES, Scratch, copy_into
 from azarr.engine.runtimes._runtime import CONFLICTS, Runtime
 from azarr.errors import ConflictError
 from azarr.indexing import FieldNames
@@ -203,5 +203,5 @@ class _ChunkWriter:
 def _encoded_from(
     memory: NDArray, encoded: Callable[..., Buffer | None], selection: Any, part: NDArray
 ) -> Buffer | None:
-    memory[...] = part
+    copy_into(memory, part)
     return encoded(selection, memory)
