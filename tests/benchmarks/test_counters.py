@@ -144,7 +144,8 @@ def test_reading_holds_the_result_and_one_batch_of_small_chunks(store: Any) -> N
     array = azarr.create_array(store, shape=(2000, 2000), chunks=(50, 50), dtype="u2")
     array[:] = np.arange(4 * 10**6, dtype="u2").reshape(2000, 2000)
     stored = array.nbytes_stored // array.nchunks
-    assert peak_bytes(lambda: array[:]) <= array.nbytes + MOST * (stored + 1024)
+    with azarr.config.using(threads=1):  # each has a batch; a busy file system gets several
+        assert peak_bytes(lambda: array[:]) <= array.nbytes + MOST * (stored + 1024)
 
 
 def test_writing_files_holds_few_encoded_chunks(tmp_path: Path) -> None:

@@ -81,6 +81,7 @@ def test_cubes_read_as_they_were_written(dtype: Any, shards: Any) -> None:
     part = (slice(3, 120), slice(60, 70), slice(1, 126))
     np.testing.assert_array_equal(array[part], values[part])
     np.testing.assert_array_equal(array[::3, 5, ::2], values[::3, 5, ::2])
+    assert array[3, 64, 5] == values[3, 64, 5]
     out = np.zeros(values.shape, values.dtype, order="F")
     array.get_basic_selection(..., out=out)
     np.testing.assert_array_equal(out, values)

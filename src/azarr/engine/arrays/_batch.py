@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import chain, groupby
 from operator import itemgetter
+from typing import Any
 
 import numpy as np
 
 from azarr.codecs import Pipeline
 from azarr.engine.arrays._destination import Destination, Row, Run
 from azarr.engine.process._process import process
+from azarr.plan import Step
 from azarr.typing import Buffer
 
 MOST = 128
@@ -44,27 +46,38 @@ class Batch:
         self._waiting: list[Run] = []
         self._count = 0
 
-    def add(self, data: Buffer, sizes: Sequence[int], steps: Row, destination: Destination) -> None:
-        """A chunk; or several, at most `most_together`, that lie one after the other in `data` and
-        go into one row of their destination: the bytes and the step of each."""
-        run = data, sizes, steps, destination
+    def add(self, data: Buffer, step: Step[Any], destination: Destination) -> None:
+        """A chunk, and where it goes."""
         if self._decode is None:
-            _put(run)
+            destination.put_one(data, step)
             return
+        self._waiting.append((data, None, (step,), destination))
+        self._count += 1
+        if self._count == self._most:
+            self.flush()
+
+    def add_row(
+        self, data: Buffer, sizes: Sequence[int], steps: Row, destination: Destination
+    ) -> None:
+        """Chunks of a row, at most `most_together`, that lie one after the other in `data`.
+
+        Args:
+            sizes: the bytes of each.
+        """
         if self._count + len(steps) > self._most:
             self.flush()
-        self._waiting.append(run)
+        self._waiting.append((data, sizes, steps, destination))
         self._count += len(steps)
 
     def flush(self) -> None:
         """Put everything that waits where it goes."""
         runs, self._waiting = self._waiting, []
         count, self._count = self._count, 0
-        if count < FEW or not self._put_together(runs):
+        if count < FEW or not self._put_together(runs, count):
             for run in runs:
                 _put(run)
 
-    def _put_together(self, runs: Sequence[Run]) -> bool:
+    def _put_together(self, runs: Sequence[Run], count: int) -> bool:
         assert self._decode is not None
         spare = process().batch_memory
         try:
@@ -72,8 +85,10 @@ class Batch:
         except IndexError:
             memory = np.empty(MEMORY_BYTES, np.uint8)
         try:
-            sizes = [*chain.from_iterable([sizes for _, sizes, _, _ in runs])]
-            chunks = self._decode([data for data, *_ in runs], sizes, memory)
+            buffers = [data for data, *_ in runs]
+            # Without a call for each where there are single chunks only.
+            sizes = map(len, buffers) if len(runs) == count else chain(*map(_sizes, runs))
+            chunks = self._decode(buffers, [*sizes], memory)
             if chunks is None:
                 return False
             at = 0
@@ -84,9 +99,14 @@ class Batch:
             spare.append(memory)
 
 
+def _sizes(run: Run) -> Sequence[int]:
+    data, sizes, *_ = run
+    return (len(data),) if sizes is None else sizes
+
+
 def _put(run: Run) -> None:
     data, sizes, steps, destination = run
-    if len(steps) == 1:
+    if sizes is None:
         destination.put_one(data, steps[0])
         return
     view, at = memoryview(data), 0

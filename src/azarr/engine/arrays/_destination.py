@@ -15,8 +15,9 @@ from azarr.typing import Buffer, NDArray
 Row: TypeAlias = Sequence[Step[Any]]
 """Steps that select the same of each chunk, and go one after the other along the last axis."""
 
-Run: TypeAlias = tuple[Buffer, Sequence[int], Row, "Destination"]
-"""Chunks that lie one after the other: their bytes, how many of each, and where they go."""
+Run: TypeAlias = tuple[Buffer, "Sequence[int] | None", Row, "Destination"]
+"""Chunks that lie one after the other: their bytes, how many of each, and where they go. None: it
+is one chunk."""
 
 
 class Destination:
@@ -64,9 +65,9 @@ class Destination:
         while row < count:
             stop = self._end_of_row(rows, row)
             steps = rows[row] if stop == row + 1 else [*chain.from_iterable(rows[row:stop])]
-            self._put_row(self._target, chunks[at : at + len(steps)], steps)
-            at += len(steps)
-            row = stop
+            end = at + len(steps)
+            self._put_row(self._target, chunks[at:end], steps)
+            row, at = stop, end
         return at
 
     def put_one(self, data: Buffer, step: Step[Any]) -> None:

@@ -51,7 +51,7 @@ def batched_reading(
                 if data is None:
                     target[step[2]] = fill
                 else:
-                    batch.add(data, (len(data),), (step,), destination)
+                    batch.add(data, step, destination)
             batch.flush()
         except Exception as error:
             located(error, array, key)  # unless it is that of a chunk that waited

@@ -409,9 +409,10 @@ class ShardReader:
                 if piece is None:
                     target[steps[0][2]] = self._fill
                 elif len(steps) == 1:
-                    batch.add(piece, (len(piece),), steps, destination)
+                    batch.add(piece, steps[0], destination)
                 else:
-                    batch.add(piece, index.sizes(steps[0][0], steps[-1][0]), steps, destination)
+                    sizes = index.sizes(steps[0][0], steps[-1][0])
+                    batch.add_row(piece, sizes, steps, destination)
 
         def put_at_once(rows: Iterator[Any]) -> None:
             own = self.batch()

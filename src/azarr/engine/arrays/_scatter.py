@@ -72,7 +72,7 @@ def _scatter_directly(
         buffer = scratch.take()
         part = decode(data, buffer)[chunk_selection]
         if is_view(out_selection):
-            copy_into(target[out_selection], part)
+            copy_into(target[(*out_selection, ...)], part)
         else:
             target[out_selection] = part
         scratch.give(buffer)
