@@ -125,6 +125,22 @@ def test_a_shard_that_becomes_shorter_is_read_anew(
     assert (reader[100:180] == 1).all()
 
 
+@pytest.mark.parametrize("conditional", [True, False])
+def test_a_shard_that_was_shorter_for_a_moment_is_read_again(
+    arrays: Callable[[bool], Any], conditional: bool
+) -> None:
+    store, reader, other = arrays(conditional)
+    values = np.random.default_rng(0).integers(0, 2**62, 256)
+    other[...] = values
+    reader[0]
+    store.asked = 0
+    store.before = {
+        1: lambda: other.__setitem__(..., 1),
+        2: lambda: other.__setitem__(..., values),
+    }
+    np.testing.assert_array_equal(reader[100:180], values[100:180])
+
+
 def test_an_array_created_anew_with_other_shards_does_not_use_their_index() -> None:
     place = MemoryStore()
     create = {"shape": (32,), "shards": (32,), "dtype": "u1", "compressors": None}
@@ -148,9 +164,10 @@ def test_a_store_that_answers_short_is_an_error_and_not_a_loop(conditional: bool
     def fail() -> None:
         raise ShortReadError("cut off")
 
-    store.before = {at: fail}
+    store.before = dict.fromkeys(range(at, 100), fail)
     with pytest.raises(ShortReadError, match="cut off"):
         azarr.open_array(store)[9]
+    assert store.asked < 10
 
 
 @pytest.mark.parametrize("gap", [0, None])

@@ -40,6 +40,10 @@ for 1 MiB at 100 MB/s. A shard of no more is read whole while its index is not k
 local disk, that takes 70 us and not 80, for the file is opened once."""
 
 
+SHORT_READS = 3
+"""So often may a shard be shorter than its index says, and again what it was right afterwards."""
+
+
 @dataclass(frozen=True, slots=True)
 class KnownIndex:
     """A parsed index that is kept.
@@ -312,14 +316,18 @@ class ShardReader:
         if known.generation is None:
             # As the last one: where ranges are read in turn, it speaks for those before it.
             ranges = [*ranges, self._layout.index_range]
-        try:
-            read = await self._runtime.get_ranges_with_generation(key, ranges, known.generation)
-        except ConflictError:
-            return None
-        except ShortReadError:
-            if await self._is_unchanged(key, known):
-                raise
-            return None
+        for attempts_left in reversed(range(SHORT_READS)):
+            try:
+                read = await self._runtime.get_ranges_with_generation(key, ranges, known.generation)
+                break
+            except ConflictError:
+                return None
+            except ShortReadError:
+                if not await self._is_unchanged(key, known):
+                    return None
+                # It was shorter in between, and is again what it was.
+                if not attempts_left:
+                    raise
         if read is None:
             return None
         if known.generation is not None:
@@ -335,7 +343,7 @@ class ShardReader:
         return read is not None and read[1] == known.generation
 
     async def _is_unchanged(self, key: str, known: KnownIndex) -> bool:
-        """After a short read: whether the shard is still that of the index.
+        """After a short read: whether the shard is still, or again, that of the index.
 
         Raises:
             DecodeError: it is, and the index says that it is larger.
