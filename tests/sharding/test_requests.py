@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -291,6 +290,7 @@ def test_one_shard_of_large_inner_chunks_is_decoded_by_several_threads(
     from azarr.engine.arrays import _read_shards
 
     threads: set[int] = set()
+    both = threading.Event()
     scatterer = _read_shards.scatterer
 
     def noting(*args: Any) -> Any:
@@ -298,7 +298,9 @@ def test_one_shard_of_large_inner_chunks_is_decoded_by_several_threads(
 
         def scatter_and_note(*step: Any) -> None:
             threads.add(threading.get_ident())
-            time.sleep(0.002)
+            if len(threads) == 2:
+                both.set()
+            both.wait(5)  # the first one, for the second
             scatter(*step)
 
         return scatter_and_note
@@ -311,5 +313,6 @@ def test_one_shard_of_large_inner_chunks_is_decoded_by_several_threads(
     with azarr.config.using(threads=2):
         for selection in ((slice(None), slice(0, 512)), (slice(10, 500), slice(3, 400))):
             threads.clear()
+            both.clear()
             np.testing.assert_array_equal(array[selection], values[selection])
             assert len(threads) == 2
