@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -148,6 +149,24 @@ def test_chunks_of_several_blocks_are_refused() -> None:
     encoded = [bytes(pipeline.encode(chunk)) for chunk in chunks(pipeline)]
     assert int.from_bytes(encoded[0][8:12], "little") < 60_000
     assert together(pipeline, encoded) is None
+
+
+def test_neighbours_in_one_buffer_decode_as_single_ones_do() -> None:
+    pipeline = compiled()
+    wanted = chunks(pipeline)
+    encoded = [bytes(pipeline.encode(chunk)) for chunk in wanted]
+    sizes = [len(data) for data in encoded]
+    memory = np.empty(MEMORY, np.uint8)
+    decode = pipeline.decode_together
+    assert decode is not None
+    for parts in ([0, COUNT], [0, 1, 7, COUNT], [0, COUNT - 1, COUNT]):
+        spans = [b"".join(encoded[start:stop]) for start, stop in pairwise(parts)]
+        found = decode(spans, sizes, memory)
+        assert found is not None
+        np.testing.assert_array_equal(found, np.stack(wanted))
+        # What is missing must not be taken for what the memory held before.
+        assert decode([*spans[:-1], spans[-1][:-1]], sizes, memory) is None
+        assert decode([*spans, b"x"], sizes, memory) is None
 
 
 def test_too_little_memory_is_refused() -> None:

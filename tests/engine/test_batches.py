@@ -223,6 +223,20 @@ def test_inner_chunks_may_lie_in_any_order_and_with_gaps(
     np.testing.assert_array_equal(array.oindex[rows, columns], expected[np.ix_(rows, columns)])
 
 
+def test_rows_and_single_chunks_are_decoded_in_batches_of_the_same_size(
+    decompressions: list[int],
+) -> None:
+    """One shard lies in order, whose inner chunks make a batch; the next one does not."""
+    array = azarr.create_array(
+        {}, shape=3 * MOST * 71, chunks=71, shards=MOST * 71, dtype="u2", compressors=BLOSC
+    )
+    array[:] = values = (np.arange(array.size) // 9).astype("u2")
+    count = int(np.prod(array._state.shards.counts))
+    laid_out(array, "c/1", [*reversed(range(count))], [0] * count)
+    np.testing.assert_array_equal(array[:], values)
+    assert len(decompressions) == 3
+
+
 @pytest.mark.parametrize("coalesce_bytes", [1, 400, 2000, 2**24])
 def test_byte_ranges_are_the_same_for_rows_of_neighbours(coalesce_bytes: int) -> None:
     """`explain` counts those of single inner chunks, and is exact once the indexes are known."""

@@ -51,6 +51,8 @@ def join(
     starts = ends - lengths
     total = int(ends[-1])
     head = bytes(buffers[0][:4])
+    if sum(map(len, buffers)) != total - int(starts[0]):
+        return None
     if lengths.min() < _SHORTEST or total > len(memory) or head[2] & STORED:
         return None
     # As `bytes.join` does, but into memory that need not be made and cleared.

@@ -53,7 +53,7 @@ class Batch:
             return
         self._waiting.append((data, None, (step,), destination))
         self._count += 1
-        if self._count == self._most:
+        if self._count >= self._most:
             self.flush()
 
     def add_row(
@@ -68,6 +68,8 @@ class Batch:
             self.flush()
         self._waiting.append((data, sizes, steps, destination))
         self._count += len(steps)
+        if self._count >= self._most:
+            self.flush()
 
     def flush(self) -> None:
         """Put everything that waits where it goes."""
