@@ -18,20 +18,21 @@ from azarr.engine.arrays._write import write
 from azarr.engine.hierarchy._consolidation import consolidate, open_consolidated
 from azarr.engine.hierarchy._create import create_node
 from azarr.engine.hierarchy._deletion import delete_node
-from azarr.engine.hierarchy._hierarchy import Metadata, members, open_node, open_nodes
+from azarr.engine.hierarchy._hierarchy import Metadata, computed, members, open_node, open_nodes
 from azarr.engine.hierarchy._migration import migrate_v1, migrate_v2
 from azarr.engine.hierarchy._node_documents import update_node
 from azarr.engine.hierarchy._tree import copy_prefix, create_nodes, walk
 from azarr.engine.process._observers import LoggingObserver, Observer, Request
 from azarr.engine.process._process import new_result, observing, stats
 from azarr.engine.runtimes._blocking import BlockingRuntime, drive
-from azarr.engine.runtimes._run import Operation, run, run_async
+from azarr.engine.runtimes._run import MANY_STEPS, Operation, run, run_async
 from azarr.engine.runtimes._run_all import run_all, run_all_async
 from azarr.engine.runtimes._runtime import Runtime
 from azarr.engine.runtimes._stream import AsyncStream, Stream
 from azarr.engine.runtimes._ways import AwaitedWay, BlockingWay, Way
 
 __all__ = [
+    "MANY_STEPS",
     "ArrayState",
     "AsyncStream",
     "AwaitedWay",
@@ -54,6 +55,7 @@ __all__ = [
     "at_chunks",
     "bytes_of",
     "change_array",
+    "computed",
     "count_stored",
     "Stream",
     "copy_prefix",

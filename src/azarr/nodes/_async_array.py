@@ -14,7 +14,7 @@ from azarr.nodes._streams import AsyncStreams
 from azarr.nodes._views import ArrayViews
 from azarr.nodes.arguments._arguments import ArrayArguments
 from azarr.nodes.operations import _array as operations
-from azarr.nodes.operations._array import Fields
+from azarr.nodes.operations._array import Fields, deferred
 from azarr.nodes.operations._node import open_array, place
 from azarr.typing import NDArray, ZarrFormat
 
@@ -107,11 +107,13 @@ class AsyncArray(AsyncStreams, ArrayViews):
 
     async def getitem(self, selection: Any) -> Any:
         """Await what `Array.__getitem__` returns."""
-        return await run_async(operations.get_bracket(await self._current(), selection))
+        state = await self._current()
+        return await run_async(deferred(operations.get_bracket, state, selection))
 
     async def setitem(self, selection: Any, value: Any) -> None:
         """Await what `Array.__setitem__` does."""
-        await run_async(operations.set_bracket(await self._current(), selection, value))
+        state = await self._current()
+        await run_async(deferred(operations.set_bracket, state, selection, value))
 
     async def get_basic_selection(
         self, selection: Any = Ellipsis, out: NDArray | None = None, fields: Fields = None
@@ -169,13 +171,11 @@ class AsyncArray(AsyncStreams, ArrayViews):
 
     async def _get(self, kind: str, selection: Any, out: NDArray | None, fields: Fields) -> Any:
         state = await self._current()
-        chosen = operations.select(state, kind, selection)
-        return await run_async(operations.get(state, chosen, fields, out))
+        return await run_async(deferred(operations.get_kind, state, selection, kind, fields, out))
 
     async def _set(self, kind: str, selection: Any, value: Any, fields: Fields) -> None:
         state = await self._current()
-        chosen = operations.select(state, kind, selection)
-        await run_async(operations.set_(state, chosen, value, fields))
+        await run_async(deferred(operations.set_kind, state, selection, kind, value, fields))
 
 
 Array._twin = AsyncArray

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
-from azarr.engine import ArrayState, Operation, run, run_async
+from azarr.engine import ArrayState, AwaitedWay, Operation, run, run_async
 from azarr.nodes._array import Array
 from azarr.nodes._async_array import AsyncArray
 from azarr.nodes._group_members import AsyncGroupMembers, GroupMembers
 from azarr.nodes.operations import _creation as creation, _group as operations
+
+MANY_NODES = 64
+"""To check the arguments of so many takes 2 ms: too long for an event loop."""
 
 
 class GroupContents(GroupMembers):
@@ -153,7 +157,7 @@ class AsyncGroupContents(AsyncGroupMembers):
         self, nodes: Mapping[str, Any], overwrite: bool = False
     ) -> dict[str, Any]:
         """Await `Group.create_hierarchy`."""
-        made = await run_async(operations.create_hierarchy(self._state, nodes, overwrite))
+        made = await self._made_all(nodes, overwrite)
         return {name: self._node(state) for name, state in made.items()}
 
     async def create_groups(self, *names: str, overwrite: bool = False) -> tuple[Any, ...]:
@@ -163,8 +167,15 @@ class AsyncGroupContents(AsyncGroupMembers):
     async def require_groups(self, *names: str) -> tuple[Any, ...]:
         """Await `Group.require_groups`."""
         nodes = dict.fromkeys(names)
-        made = await run_async(operations.create_hierarchy(self._state, nodes, keep=True))
+        made = await self._made_all(nodes, keep=True)
         return tuple(self._node(made[name]) for name in names)
+
+    async def _made_all(
+        self, nodes: Mapping[str, Any], overwrite: bool = False, keep: bool = False
+    ) -> dict[str, operations.NodeState]:
+        make = partial(operations.create_hierarchy, self._state, nodes, overwrite, keep)
+        many = len(nodes) > MANY_NODES
+        return await run_async(await AwaitedWay().call(make) if many else make())
 
     async def create_dataset(self, name: str, **kwargs: Any) -> AsyncArray:
         """Await `Group.create_dataset`."""

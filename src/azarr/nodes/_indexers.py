@@ -54,11 +54,13 @@ class AsyncIndexer(_Indexer):
 
     async def getitem(self, selection: Any) -> Any:
         """What `array.<kind>[selection]` reads."""
-        return await run_async(self._get(await self._array._current(), selection))
+        state = await self._array._current()
+        return await run_async(operations.deferred(self._get, state, selection))
 
     async def setitem(self, selection: Any, value: Any) -> None:
         """What `array.<kind>[selection] = value` writes."""
-        await run_async(self._set(await self._array._current(), selection, value))
+        state = await self._array._current()
+        await run_async(operations.deferred(self._set, state, selection, value))
 
 
 def _is_mask(indices: Any) -> bool:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from azarr.engine import Operation, Runtime, Way
+from azarr.engine import MANY_STEPS, Operation, Runtime, Way
 from azarr.errors import CopyError, ReadOnlyError, UsageError
 from azarr.nodes import node_operations
 from azarr.stores import make_store
@@ -14,9 +14,6 @@ from azarr.tools._tool import Counts, Log, Tool, check_if_exists, logging_to, su
 
 VALUE_BYTES = 4 * 1024 * 1024
 """What a value weighs for the scheduler; its real size is not known before."""
-
-MANY = 1000
-"""Steps of a copy: too many to do on an event loop."""
 
 
 def copy_store(
@@ -108,7 +105,7 @@ def copy_store(
             async def body(runtime: Runtime) -> Counts:
                 return await copy_values(runtime, write_line)
 
-            counts = await way.do(Operation(origin, body, MANY, beside=goal))
+            counts = await way.do(Operation(origin, body, MANY_STEPS, beside=goal))
             write_line(summary(counts, dry_run))
             return counts
 

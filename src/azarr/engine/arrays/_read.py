@@ -13,7 +13,7 @@ from azarr.engine.arrays._read_partial import partial_reading
 from azarr.engine.arrays._read_plain import is_plain, plain_reading
 from azarr.engine.arrays._read_shards import shard_reading
 from azarr.engine.arrays._reading import Reading
-from azarr.engine.arrays._scatter import DIRECT_BYTES, scatterer
+from azarr.engine.arrays._scatter import DIRECT_BYTES, LONG_BYTES, scatterer
 from azarr.engine.runtimes._runtime import Runtime
 from azarr.indexing import FieldNames
 from azarr.plan import OneStep, Plan, Step
@@ -46,7 +46,7 @@ def reading(
     target = plan.target(out)
     scatter = scatterer(pipeline, array.metadata.order, plan.flat, target, fields)
     fill = array.fill if fields is None else array.fill[fields]
-    in_place = pipeline.nbytes < DIRECT_BYTES
+    in_place, fills_long = pipeline.nbytes < DIRECT_BYTES, pipeline.nbytes >= LONG_BYTES
 
     async def work(steps: Iterator[Step[str]]) -> None:
         get, compute = runtime.get, runtime.compute
@@ -54,8 +54,10 @@ def reading(
         try:
             for key, chunk_selection, out_selection, _ in steps:
                 data = await get(key)
-                if data is None:
+                if data is None and not fills_long:
                     target[out_selection] = fill
+                elif data is None:
+                    await compute(target.__setitem__, out_selection, fill)
                 elif in_place:
                     scatter(data, chunk_selection, out_selection)
                 else:

@@ -6,7 +6,7 @@ checked costs a request without a body; what has changed, one more.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from azarr.engine._failure import located
 from azarr.engine._state import ArrayState
 from azarr.engine.arrays._read_shards import ShardReader
 from azarr.engine.arrays._reading import Reading
-from azarr.engine.arrays._scatter import DIRECT_BYTES
+from azarr.engine.arrays._scatter import DIRECT_BYTES, LONG_BYTES
 from azarr.engine.process._cache import MISSING
 from azarr.engine.runtimes._loader import Loaded, Loader
 from azarr.engine.runtimes._runtime import Runtime
@@ -39,6 +39,7 @@ def cached_reading(
     layout = array.shards
     target = plan.target(out)
     fill = array.fill if fields is None else array.fill[fields]
+    long = array.pipeline.nbytes >= LONG_BYTES
     chunks: _Chunks | _InnerChunks
     if layout is None:
         chunks = _Chunks(runtime, array)
@@ -52,6 +53,12 @@ def cached_reading(
         chunk = chunk.reshape(-1) if flat else chunk
         into[at] = (chunk if fields is None else chunk[fields])[selection]
 
+    async def run(function: Callable[..., None], *args: Any) -> None:
+        if long:
+            await runtime.compute(function, *args)
+        else:
+            function(*args)
+
     async def read_shard(key: str, selection: Any, at: Any) -> None:
         assert layout is not None
         inner = plan.inner(selection, layout.shape, layout.inner.chunk_shape)
@@ -59,10 +66,14 @@ def cached_reading(
         piece = np.empty(inner.shape, target.dtype)
         view = inner.target(piece)
         found = await chunks.get(key, [number for number, *_ in steps])
-        for chunk, (_, part, into, _) in zip(found, steps, strict=True):
-            scatter(chunk, part, view, into, inner.flat)
-        inner.finish(view, piece)
-        target[at] = piece
+
+        def put() -> None:
+            for chunk, (_, part, into, _) in zip(found, steps, strict=True):
+                scatter(chunk, part, view, into, inner.flat)
+            inner.finish(view, piece)
+            target[at] = piece
+
+        await run(put)
 
     async def work(steps: Iterator[Step[str]]) -> None:
         key = None
@@ -72,7 +83,7 @@ def cached_reading(
                     await read_shard(key, selection, at)
                 else:
                     (chunk,) = await chunks.get(key, [0])
-                    scatter(chunk, selection, target, at, plan.flat)
+                    await run(scatter, chunk, selection, target, at, plan.flat)
         except Exception as error:
             located(error, array, key)
             raise

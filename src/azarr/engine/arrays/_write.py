@@ -19,7 +19,7 @@ from azarr.engine._failure import located
 from azarr.engine._state import ArrayState
 from azarr.engine._synchronizers import exclusive
 from azarr.engine.arrays._merge import Merger, merger
-from azarr.engine.arrays._scatter import DIRECT_BYTES, Scratch, copy_into
+from azarr.engine.arrays._scatter import DIRECT_BYTES, LONG_BYTES, Scratch, copy_into
 from azarr.engine.runtimes._runtime import CONFLICTS, Runtime
 from azarr.errors import ConflictError
 from azarr.indexing import FieldNames
@@ -41,7 +41,8 @@ async def write(
     when another process changes the same chunk at the same time). Three per chunk that exists and
     reaches out of the array.
     """
-    source = plan.source(value)
+    long = value.nbytes >= LONG_BYTES
+    source = await runtime.compute(plan.source, value) if long else plan.source(value)
     merge = merger(array, plan, fields)
     chunks = _ChunkWriter(runtime, array, merge)
     whole_allowed = fields is None and not plan.flat and not only_stored

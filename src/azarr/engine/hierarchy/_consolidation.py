@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from azarr.engine._failure import located_node
-from azarr.engine.hierarchy._hierarchy import Metadata, get_many, node_key, open_node
+from azarr.engine.hierarchy._hierarchy import Metadata, computed, get_many, node_key, open_node
 from azarr.engine.hierarchy._node_documents import update_node
 from azarr.engine.hierarchy._tree import walk
 from azarr.engine.runtimes._blocking import BlockingRuntime, drive
@@ -32,6 +32,9 @@ from azarr.model import (
 )
 from azarr.stores import BlockingStore, Store
 from azarr.typing import ZarrFormat
+
+NODE_BYTES = 512
+"""What the metadata of one node take, about."""
 
 
 @located_node
@@ -62,13 +65,18 @@ async def open_consolidated(
         names = (*names, key)
     found = await get_many(runtime, [prefix + name for name in names], opened=True)
     texts = {name: found[prefix + name] for name in names}
-    metadata = parse_node(texts, path)
-    documents = None
-    if isinstance(metadata, GroupMetadata):
-        if metadata.zarr_format == 3:
-            documents = parse_consolidated_v3(metadata, path)
-        elif key is not None and (text := texts[key]) is not None:
-            documents = parse_consolidated_v2(text, path, key)
+
+    def parse() -> tuple[Metadata | None, ConsolidatedDocuments | None]:
+        metadata = parse_node(texts, path)
+        if isinstance(metadata, GroupMetadata):
+            if metadata.zarr_format == 3:
+                return metadata, parse_consolidated_v3(metadata, path)
+            if key is not None and (text := texts[key]) is not None:
+                return metadata, parse_consolidated_v2(text, path, key)
+        return metadata, None
+
+    nbytes = sum(len(text) for text in texts.values() if text is not None)
+    metadata, documents = await computed(runtime, nbytes // NODE_BYTES, parse)
     if documents is not None:
         assert isinstance(metadata, GroupMetadata)
         return metadata, _knowing(runtime.store, path, metadata, documents, key)
@@ -158,11 +166,12 @@ async def consolidate(
         raise UsageError(f"format {root.zarr_format!r} has no consolidated metadata")
     nodes = await walk(runtime, path, root.zarr_format, None)
     if root.zarr_format == 2:
-        await runtime.set(node_key(path, key), consolidated_document(root, nodes))
+        text = await computed(runtime, len(nodes), consolidated_document, root, nodes)
+        await runtime.set(node_key(path, key), text)
         return
 
     def change(now: Metadata) -> Metadata:
         assert isinstance(now, GroupMetadata)
         return with_consolidated(now, nodes)
 
-    await update_node(runtime, path, root, change)
+    await update_node(runtime, path, root, change, nodes=len(nodes))

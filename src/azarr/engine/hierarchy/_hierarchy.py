@@ -6,7 +6,7 @@ Creating is in `_create`, changing in `_node_documents`, deleting in `_deletion`
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from azarr.engine._failure import located_node
 from azarr.engine.runtimes._runtime import Runtime
@@ -20,12 +20,24 @@ from azarr.model import (
 )
 from azarr.typing import Buffer, ZarrFormat
 
+T = TypeVar("T")
 Metadata: TypeAlias = ArrayMetadata | GroupMetadata
 Children: TypeAlias = tuple[Sequence[str], Sequence[str]]
 """The names of the keys and of the directories that lie directly under a path."""
 
 DOCUMENT_BYTES = 4096
 """What a metadata document weighs for the scheduler; its real size is not known before."""
+
+
+MANY_DOCUMENTS = 64
+"""To parse so many, or to make them, takes 2 ms or more: too long for an event loop."""
+
+
+async def computed(runtime: Runtime, documents: int, function: Callable[..., T], *args: Any) -> T:
+    """What a function makes of so many documents, where it blocks nobody for long."""
+    if documents < MANY_DOCUMENTS:
+        return function(*args)
+    return await runtime.compute(function, *args)
 
 
 async def at_once(runtime: Runtime, *calls: Callable[[], Awaitable[None]]) -> None:
@@ -106,7 +118,7 @@ async def open_nodes(
     names = document_keys(zarr_format)
     if not is_container(zarr_format):
         documents = await get_documents(runtime, paths, names)
-        return {path: parse_node(documents[path], path) for path in paths}
+        return await computed(runtime, len(paths), _parsed, documents)
     names = (*document_keys(), *names) if all_formats else names
     keys = _document_keys(dict.fromkeys(["", *paths]), names)
     parents = [] if exist else [path.rpartition("/")[0] for path in paths]
@@ -120,6 +132,10 @@ async def open_nodes(
         )
         for path in paths
     }
+
+
+def _parsed(documents: Mapping[str, Mapping[str, Buffer | None]]) -> dict[str, Metadata | None]:
+    return {path: parse_node(texts, path) for path, texts in documents.items()}
 
 
 def _document_keys(paths: Iterable[str], names: Sequence[str]) -> list[str]:

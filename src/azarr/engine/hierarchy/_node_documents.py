@@ -14,7 +14,13 @@ from time import monotonic
 
 from azarr.engine._failure import located_node
 from azarr.engine._synchronizers import Synchronizer, exclusive
-from azarr.engine.hierarchy._hierarchy import DOCUMENT_BYTES, Metadata, get_many, node_key
+from azarr.engine.hierarchy._hierarchy import (
+    DOCUMENT_BYTES,
+    Metadata,
+    computed,
+    get_many,
+    node_key,
+)
 from azarr.engine.process._process import process
 from azarr.engine.runtimes._runtime import CONFLICTS, Runtime
 from azarr.errors import ConflictError, NodeNotFoundError
@@ -171,14 +177,16 @@ class NodeDocuments:
     def _main(self) -> str:
         return self._keys[next(iter(node_documents(self._metadata)))]
 
-    async def replace(self, changed: Metadata) -> None:
+    async def replace(self, changed: Metadata, nodes: int = 1) -> None:
         """Store what differs from what was read last.
+
+        Args:
+            nodes: how many have their metadata in it.
 
         Raises:
             ConflictError: the store has generations, and another version is there now.
         """
-        before = {**attribute_documents(self._metadata), **node_documents(self._metadata)}
-        after = {**attribute_documents(changed), **node_documents(changed)}
+        before, after = await computed(self._runtime, nodes, _texts, self._metadata, changed)
         for name, text in after.items():
             if text != before.get(name):
                 key = self._keys[name]
@@ -186,6 +194,10 @@ class NodeDocuments:
                 self._stored[key] = text, now
         self._metadata = changed
         self._remember(is_own=True)
+
+
+def _texts(*nodes: Metadata) -> list[dict[str, bytes | None]]:
+    return [{**attribute_documents(node), **node_documents(node)} for node in nodes]
 
 
 @located_node
@@ -196,12 +208,16 @@ async def update_node(
     change: Callable[[Metadata], Metadata],
     synchronizer: Synchronizer | None = None,
     prepare: Callable[[Metadata, Metadata], Awaitable[None]] | None = None,
+    nodes: int = 1,
 ) -> Metadata:
     """Change a node's metadata without losing anybody else's change. Two round trips.
 
     `change` is given the metadata as it is stored now, and is called again after a conflict; so is
     `prepare`, with the old and the new metadata, before these are stored. An append by another
     process is waited for: a change would make it begin again.
+
+    Args:
+        nodes: how many have their metadata in the new one.
     """
     documents = NodeDocuments(runtime, path, metadata)
     async with exclusive(runtime, synchronizer, documents.lock_key):
@@ -212,7 +228,7 @@ async def update_node(
             if prepare is not None:
                 await prepare(current, changed)
             try:
-                await documents.replace(changed)
+                await documents.replace(changed, nodes)
             except ConflictError:
                 conflicts += 1
                 if conflicts > CONFLICTS:

@@ -11,6 +11,7 @@ from azarr.engine.hierarchy._hierarchy import (
     DOCUMENT_BYTES,
     Metadata,
     at_once,
+    computed,
     get_and_list,
     members,
     node_key,
@@ -64,7 +65,7 @@ async def walk(
         if at_once:
             keys = [f"{each}/{name}" for each in level for name in names]
             texts, listed = await get_and_list(runtime, keys, level)
-            nodes = {each: parse_node(_documents(texts, each, names), each) for each in level}
+            nodes = await computed(runtime, len(level), _parsed, texts, level, names)
         else:
             nodes = await open_nodes(runtime, level, zarr_format, exist=is_container(zarr_format))
         found |= {each[len(prefix) :]: node for each, node in nodes.items() if node is not None}
@@ -95,10 +96,12 @@ async def descendants(runtime: Runtime, path: str) -> dict[str, Metadata]:
     return found
 
 
-def _documents(
-    texts: Mapping[str, Buffer | None], path: str, names: Iterable[str]
-) -> dict[str, Buffer | None]:
-    return {name: texts[f"{path}/{name}"] for name in names}
+def _parsed(
+    texts: Mapping[str, Buffer | None], paths: Iterable[str], names: Iterable[str]
+) -> dict[str, Metadata | None]:
+    return {
+        path: parse_node({name: texts[f"{path}/{name}"] for name in names}, path) for path in paths
+    }
 
 
 async def create_nodes(
@@ -140,15 +143,19 @@ async def create_nodes(
     formats = [node.zarr_format for _, node in sorted(there.items()) if node is not None]
     chosen = zarr_format or (formats[0] if formats else default_format)
     made: dict[str, Metadata] = {}
-    for path, build in builds.items():
-        old = there[path]
-        if keep and isinstance(old, GroupMetadata):
-            made[path] = old
-            continue
-        if old is not None and not overwrite:
-            kind = ContainsArrayError if isinstance(old, ArrayMetadata) else ContainsGroupError
-            raise kind(f"there is already a node at {'/' + path!r}; overwrite=True replaces it")
-        made[path] = build(chosen)
+
+    def make() -> None:
+        for path, build in builds.items():
+            old = there[path]
+            if keep and isinstance(old, GroupMetadata):
+                made[path] = old
+                continue
+            if old is not None and not overwrite:
+                kind = ContainsArrayError if isinstance(old, ArrayMetadata) else ContainsGroupError
+                raise kind(f"there is already a node at {'/' + path!r}; overwrite=True replaces it")
+            made[path] = build(chosen)
+
+    await computed(runtime, len(builds), make)
     groups = {path: GroupMetadata(zarr_format=chosen) for path in parents if there[path] is None}
     after: dict[str, Metadata | None] = {**there, **groups, **made}
     for parent in parents:
@@ -160,8 +167,7 @@ async def create_nodes(
             runtime,
             *(partial(old_ones[path].make_room, there[path], node) for path, node in new.items()),
         )
-    written = groups | new
-    for documents in _in_order(written):
+    for documents in await computed(runtime, len(new), _in_order, groups | new):
         await set_many(runtime, documents)
     return made
 

@@ -30,6 +30,10 @@ BYTE_SECONDS = 1e-9
 """What decoding and copying a byte costs, about 1 GB/s with slow codecs."""
 
 
+MANY_STEPS = 1000
+"""Of an operation of unknown size: too many to do on an event loop."""
+
+
 @dataclass(frozen=True, slots=True)
 class Operation(Generic[T_co]):
     """Something to be done with one store, or with the two of an array.
@@ -68,11 +72,13 @@ class Operation(Generic[T_co]):
         """
         return _awaits(self.store) or (self.beside is not None and _awaits(self.beside))
 
-    @property
-    def seconds(self) -> float:
-        """An upper estimate of the time it takes beside waiting for the store."""
+    def takes_at_most(self, seconds: float) -> bool:
+        """Whether an upper estimate of the time it takes, beside waiting for the store, is so."""
+        seconds -= self.steps * STEP_SECONDS
+        if seconds < 0:
+            return False
         nbytes = self.nbytes if isinstance(self.nbytes, int) else self.nbytes()
-        return self.steps * STEP_SECONDS + nbytes * BYTE_SECONDS
+        return nbytes * BYTE_SECONDS <= seconds
 
 
 def _awaits(store: Store) -> bool:
@@ -101,7 +107,7 @@ async def run_async(operation: Operation[T]) -> T:
     inline = store if operation.latency == "memory" else None
     if operation.reads and operation.latency == "local":
         inline = store.page_cached
-    if inline is not None and operation.seconds <= config.get().inline_seconds:
+    if inline is not None and operation.takes_at_most(config.get().inline_seconds):
         from azarr.engine.runtimes._anyio import InlineRuntime
 
         await take_turns()

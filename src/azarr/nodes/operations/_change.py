@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from azarr.engine import (
+    MANY_STEPS,
     ArrayState,
     Operation,
     Runtime,
@@ -87,7 +88,7 @@ def stored_size(array: ArrayState) -> Operation[int]:
     async def body(runtime: Runtime) -> int:
         return await stored_bytes(runtime, array)
 
-    return Operation(array.store, body, _MANY, beside=array.chunk_store)
+    return Operation(array.store, body, MANY_STEPS, beside=array.chunk_store)
 
 
 def stored_count(array: ArrayState) -> Operation[int]:
@@ -96,7 +97,7 @@ def stored_count(array: ArrayState) -> Operation[int]:
     async def body(runtime: Runtime) -> int:
         return await count_stored(runtime, array)
 
-    return Operation(array.store, body, _MANY, beside=array.chunk_store)
+    return Operation(array.store, body, MANY_STEPS, beside=array.chunk_store)
 
 
 def stored(array: ArrayState) -> Operation[tuple[int, int]]:
@@ -105,7 +106,7 @@ def stored(array: ArrayState) -> Operation[tuple[int, int]]:
     async def body(runtime: Runtime) -> tuple[int, int]:
         return await stored_bytes(runtime, array), await count_stored(runtime, array)
 
-    return Operation(array.store, body, _MANY, beside=array.chunk_store)
+    return Operation(array.store, body, MANY_STEPS, beside=array.chunk_store)
 
 
 def checksum(array: ArrayState, hashname: str) -> Operation[bytes]:
@@ -125,11 +126,7 @@ def checksum(array: ArrayState, hashname: str) -> Operation[bytes]:
     async def body(runtime: Runtime) -> bytes:
         return await digest(runtime, array, hashname)
 
-    return Operation(array.store, body, _MANY, beside=array.chunk_store)
-
-
-_MANY = 1000
-"""Steps of an operation that looks at every chunk: too many to do on an event loop."""
+    return Operation(array.store, body, MANY_STEPS, beside=array.chunk_store)
 
 
 def _change(
@@ -138,7 +135,7 @@ def _change(
     async def body(runtime: Runtime) -> ArrayMetadata:
         return await change_array(runtime, array, change)
 
-    return Operation(array.store, body, _MANY, beside=array.chunk_store)
+    return Operation(array.store, body, MANY_STEPS, beside=array.chunk_store)
 
 
 def _check_changeable(array: ArrayState) -> None:

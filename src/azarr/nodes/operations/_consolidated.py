@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from azarr.engine import (
+    MANY_STEPS,
     GroupState,
     Operation,
     Runtime,
@@ -61,7 +62,7 @@ def consolidate_metadata(
         await consolidate(runtime, at.path, metadata_key, at.zarr_format)
         return await _open(runtime, at, metadata_key)
 
-    return Operation(at.store, body, 4)
+    return Operation(at.store, body, MANY_STEPS)
 
 
 def open_consolidated(

@@ -9,11 +9,13 @@ import numpy as np
 
 from azarr import config
 from azarr.engine import (
+    MANY_STEPS,
     ArrayState,
     GroupState,
     Metadata,
     Operation,
     Runtime,
+    computed,
     copy_prefix,
     create_nodes,
     delete_node,
@@ -36,15 +38,14 @@ def members(group: GroupState, max_depth: int | None = 0) -> Operation[dict[str,
     if max_depth is not None and max_depth < 0:
         raise UsageError(f"max_depth {max_depth!r}: 0 or more, or None for all levels")
 
-    async def body(runtime: Runtime) -> dict[str, NodeState]:
-        found = await walk(runtime, group.path, group.metadata.zarr_format, max_depth)
+    def states(found: Mapping[str, Metadata]) -> dict[str, NodeState]:
         return {path: child_place(group, path).state(node) for path, node in found.items()}
 
-    return Operation(group.store, body, _MANY)
+    async def body(runtime: Runtime) -> dict[str, NodeState]:
+        found = await walk(runtime, group.path, group.metadata.zarr_format, max_depth)
+        return await computed(runtime, len(found), states, found)
 
-
-_MANY = 1000
-"""Steps of an operation on a hierarchy of unknown size: too many to do on an event loop."""
+    return Operation(group.store, body, MANY_STEPS)
 
 
 def create_in(
@@ -118,6 +119,9 @@ def create_hierarchy(
     for build in builds.values():
         build(group.metadata.zarr_format)
 
+    def states(made: Mapping[str, Metadata]) -> dict[str, NodeState]:
+        return {name: at.state(made[at.path]) for name, at in places.items()}
+
     async def body(runtime: Runtime) -> dict[str, NodeState]:
         made = await create_nodes(
             runtime,
@@ -128,9 +132,9 @@ def create_hierarchy(
             keep=keep,
             chunk_store=group.chunk_store,
         )
-        return {name: at.state(made[at.path]) for name, at in places.items()}
+        return await computed(runtime, len(places), states, made)
 
-    return Operation(group.store, body, _MANY, beside=group.chunk_store)
+    return Operation(group.store, body, MANY_STEPS, beside=group.chunk_store)
 
 
 def _build(name: str, node: Any) -> Build:
@@ -171,7 +175,7 @@ def move(group: GroupState, source: str, destination: str) -> Operation[None]:
         await copy_prefix(runtime, old.path, new.path, last=node_documents(found))
         await delete_node(runtime, old.path, old.zarr_format, group.chunk_store)
 
-    return Operation(group.store, body, _MANY, beside=group.chunk_store)
+    return Operation(group.store, body, MANY_STEPS, beside=group.chunk_store)
 
 
 async def _require_free(runtime: Runtime, at: Place) -> None:

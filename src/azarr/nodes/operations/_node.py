@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from inspect import isawaitable
+from math import prod
 from os import PathLike
 from typing import Any
 
@@ -31,6 +32,7 @@ from azarr.engine import (
 )
 from azarr.errors import (
     ArrayNotFoundError,
+    AzarrError,
     ContainsArrayError,
     ContainsGroupError,
     GroupNotFoundError,
@@ -43,7 +45,7 @@ from azarr.nodes.arguments._arguments import ArrayArguments, checked_attributes,
 from azarr.nodes.arguments._values import array_of, check_writable, value_array
 from azarr.plan import plan_selection
 from azarr.stores import Store, check_key, make_store
-from azarr.typing import JSON, ZarrFormat
+from azarr.typing import JSON, NDArray, ZarrFormat
 
 MODES = ("r", "r+", "a", "w", "w-", "x")
 
@@ -196,12 +198,22 @@ def create_array(
     if at.zarr_format is not None:  # else the parent's, which has to be read
         build(at.zarr_format)
     data_type = arguments.data_type
-    nbytes = 0
+    steps = nbytes = 0
     if data is not None:
         shape = normalize_shape(arguments.shape)
         data = value_array(np.asarray(data), data_type.dtype, shape, data_type.element)
+        steps = _count_chunks(build, at, data)
         nbytes = data.size * max(data_type.itemsize, 1)
-    return Operation(at.store, body, 4, nbytes, beside=at.chunk_store)
+    return Operation(at.store, body, 4 + steps, nbytes, beside=at.chunk_store)
+
+
+def _count_chunks(build: Callable[[ZarrFormat], ArrayMetadata], at: Place, data: NDArray) -> int:
+    """How many chunks the data of a new array take, at most."""
+    try:
+        metadata = build(at.zarr_format or config.get().zarr_format)
+    except AzarrError:  # it may fit the format of the parent, which has to be read
+        return data.size
+    return prod(metadata.chunk_counts)
 
 
 def read_only_after(operation: Operation[ArrayState]) -> Operation[ArrayState]:

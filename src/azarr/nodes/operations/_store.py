@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from azarr.engine import (
+    MANY_STEPS,
     ArrayState,
     GroupState,
     Operation,
@@ -75,7 +76,7 @@ def rmdir(store: Any, path: str | None = None) -> Operation[None]:
 
     made = make_store(store)
     check_writable(made.read_only, repr(made))
-    return Operation(made, body, _MANY)
+    return Operation(made, body, MANY_STEPS)
 
 
 def rename(store: Any, src_path: str, dst_path: str) -> Operation[None]:
@@ -90,7 +91,7 @@ def rename(store: Any, src_path: str, dst_path: str) -> Operation[None]:
 
     made = make_store(store)
     check_writable(made.read_only, repr(made))
-    return Operation(made, body, _MANY)
+    return Operation(made, body, MANY_STEPS)
 
 
 def getsize(store: Any, path: str | None = None) -> Operation[int]:
@@ -104,8 +105,4 @@ def getsize(store: Any, path: str | None = None) -> Operation[int]:
         names, _ = await runtime.list_children(prefix)
         return await bytes_of(runtime, [f"{prefix}/{name}".lstrip("/") for name in names])
 
-    return Operation(make_store(store), body, _MANY)
-
-
-_MANY = 1000
-"""Steps of an operation on everything under a path: too many to do on an event loop."""
+    return Operation(make_store(store), body, MANY_STEPS)
