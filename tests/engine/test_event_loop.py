@@ -111,7 +111,7 @@ def test_listing_a_large_group_leaves_the_loop_to_others() -> None:
 def test_creating_and_consolidating_many_nodes_leaves_the_loop_to_others() -> None:
     store = MemoryStore()
     root = azarr.create_group(store).async_group
-    nodes = {f"a{i}": {"shape": 4} for i in range(3000)}
+    nodes = {f"a{i}": {"shape": 4} for i in range(1500)}
     assert stays_responsive(lambda: root.create_hierarchy(nodes, overwrite=True))
     assert stays_responsive(lambda: azarr.aio.consolidate_metadata(store))
 
