@@ -5,9 +5,9 @@ from __future__ import annotations
 import tracemalloc
 from typing import Any
 
-import anyio
 import numpy as np
 import pytest
+import trio
 import trio.testing
 from hypothesis import given, strategies as st
 
@@ -119,8 +119,7 @@ def test_on_a_slow_store_the_round_trips_are_those_that_were_explained(
         assert cost.in_flight == store.log.most_in_flight
 
     # Virtual time: it goes on when every task waits, so that a busy machine changes nothing.
-    clock = trio.testing.MockClock(autojump_threshold=0)
-    anyio.run(main, backend="trio", backend_options={"clock": clock})
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
 
 
 SHARDED: dict[str, Any] = {"shards": (20, 14), "chunks": (5, 7)}

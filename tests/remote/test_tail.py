@@ -58,8 +58,7 @@ def _simulated_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def simulated(main: Callable[[], Any]) -> Any:
-    clock = MockClock(autojump_threshold=0)
-    return anyio.run(main, backend="trio", backend_options={"clock": clock})
+    return trio.run(main, clock=MockClock(autojump_threshold=0))
 
 
 async def read(store: Any, chunks: int = CHUNKS) -> float:
