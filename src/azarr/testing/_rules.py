@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from azarr.errors import ConflictError, ReadOnlyError, ShortReadError, UsageError
+from azarr.errors import ConflictError, ReadOnlyError, ShortReadError, StoreError, UsageError
 from azarr.storage import BlockingStore, MemoryStore
 
 BAD_KEYS = ("", "/a", "a/", "a//b", ".", "..", "../a", "a/../b", "a/./b", "a/..", "..\\a", "a\0b")
@@ -375,9 +375,17 @@ def need_generations(store: Any) -> None:
 
 
 async def increment(store: Any, key: str) -> None:
-    """Add 1 to the number that is the value of a key, whoever else does that meanwhile."""
+    """Add 1 to the number that is the value of a key, whoever else does that meanwhile.
+
+    A read that fails and may be repeated is repeated; of a write, nobody would know what it did.
+    """
     while True:
-        value, generation = await store.get_with_generation(key)
+        try:
+            value, generation = await store.get_with_generation(key)
+        except StoreError as error:
+            if error.transient:
+                continue
+            raise
         try:
             await store.set_if(key, b"%d" % (int(bytes(value or b"0")) + 1), generation)
         except ConflictError:
