@@ -18,7 +18,14 @@ from azarr.engine.arrays._write import write
 from azarr.engine.hierarchy._consolidation import consolidate, open_consolidated
 from azarr.engine.hierarchy._create import create_node
 from azarr.engine.hierarchy._deletion import delete_node
-from azarr.engine.hierarchy._hierarchy import Metadata, computed, members, open_node, open_nodes
+from azarr.engine.hierarchy._hierarchy import (
+    MANY_DOCUMENTS,
+    Metadata,
+    computed,
+    members,
+    open_node,
+    open_nodes,
+)
 from azarr.engine.hierarchy._migration import migrate_v1, migrate_v2
 from azarr.engine.hierarchy._node_documents import update_node
 from azarr.engine.hierarchy._tree import copy_prefix, create_nodes, walk
@@ -32,6 +39,7 @@ from azarr.engine.runtimes._stream import AsyncStream, Stream
 from azarr.engine.runtimes._ways import AwaitedWay, BlockingWay, Way
 
 __all__ = [
+    "MANY_DOCUMENTS",
     "MANY_STEPS",
     "ArrayState",
     "AsyncStream",

@@ -216,8 +216,8 @@ class Array(ArrayChanges, ArrayViews, Streams):
 
     def _get(self, kind: str, selection: Any, out: NDArray | None, fields: Fields) -> Any:
         state = self._state
-        return run(operations.get(state, operations.select(state, kind, selection), fields, out))
+        return run(operations.get_kind(state, selection, kind, fields, out))
 
     def _set(self, kind: str, selection: Any, value: Any, fields: Fields) -> None:
         state = self._state
-        run(operations.set_(state, operations.select(state, kind, selection), value, fields))
+        run(operations.set_kind(state, selection, kind, value, fields))

@@ -6,14 +6,18 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from azarr.engine import ArrayState, AwaitedWay, Operation, run, run_async
+from azarr.engine import (
+    MANY_DOCUMENTS,
+    ArrayState,
+    AwaitedWay,
+    Operation,
+    run,
+    run_async,
+)
 from azarr.nodes._array import Array
 from azarr.nodes._async_array import AsyncArray
 from azarr.nodes._group_members import AsyncGroupMembers, GroupMembers
 from azarr.nodes.operations import _creation as creation, _group as operations
-
-MANY_NODES = 64
-"""To check the arguments of so many takes 2 ms: too long for an event loop."""
 
 
 class GroupContents(GroupMembers):
@@ -174,7 +178,7 @@ class AsyncGroupContents(AsyncGroupMembers):
         self, nodes: Mapping[str, Any], overwrite: bool = False, keep: bool = False
     ) -> dict[str, operations.NodeState]:
         make = partial(operations.create_hierarchy, self._state, nodes, overwrite, keep)
-        many = len(nodes) > MANY_NODES
+        many = len(nodes) >= MANY_DOCUMENTS
         return await run_async(await AwaitedWay().call(make) if many else make())
 
     async def create_dataset(self, name: str, **kwargs: Any) -> AsyncArray:

@@ -22,17 +22,14 @@ class _Indexer:
 
     def _get(self, state: ArrayState, selection: Any) -> Operation[Any]:
         fields, indices = split_fields(selection)
-        return operations.get(state, self._select(state, indices), fields)
+        return operations.get_kind(state, indices, self._kind_of(indices), fields)
 
     def _set(self, state: ArrayState, selection: Any, value: Any) -> Operation[None]:
         fields, indices = split_fields(selection)
-        return operations.set_(state, self._select(state, indices), value, fields)
+        return operations.set_kind(state, indices, self._kind_of(indices), value, fields)
 
-    def _select(self, state: ArrayState, indices: Any) -> Any:
-        kind = self._kind
-        if kind == "coordinate" and _is_mask(indices):
-            kind = "mask"
-        return operations.select(state, kind, indices)
+    def _kind_of(self, indices: Any) -> str:
+        return "mask" if self._kind == "coordinate" and _is_mask(indices) else self._kind
 
 
 class Indexer(_Indexer):

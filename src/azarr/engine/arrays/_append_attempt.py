@@ -20,7 +20,7 @@ from azarr.engine.arrays._scatter import DIRECT_BYTES
 from azarr.engine.hierarchy._hierarchy import DOCUMENT_BYTES, at_once
 from azarr.engine.hierarchy._node_documents import PATIENCE, NodeDocuments
 from azarr.engine.process._process import EDGE_BYTES, process
-from azarr.engine.runtimes._runtime import Runtime
+from azarr.engine.runtimes._runtime import Runtime, compute_if
 from azarr.errors import ChunkDataError, ConflictError, ShapeMismatchError, StoreError
 from azarr.indexing import basic_selection
 from azarr.model import ArrayMetadata
@@ -261,9 +261,7 @@ class Attempt:
         return True
 
     async def _run(self, function: Callable[..., Buffer | None], *args: object) -> Buffer | None:
-        if self._large:
-            return await self._chunks.compute(function, *args)
-        return function(*args)
+        return await compute_if(self._chunks, self._large, function, *args)
 
     def _keep(self, key: str, value: Buffer, generation: Generation) -> None:
         """Remember a chunk that the next append changes."""

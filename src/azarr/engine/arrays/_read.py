@@ -14,7 +14,7 @@ from azarr.engine.arrays._read_plain import is_plain, plain_reading
 from azarr.engine.arrays._read_shards import shard_reading
 from azarr.engine.arrays._reading import Reading
 from azarr.engine.arrays._scatter import DIRECT_BYTES, LONG_BYTES, scatterer
-from azarr.engine.runtimes._runtime import Runtime
+from azarr.engine.runtimes._runtime import Runtime, compute_if
 from azarr.indexing import FieldNames
 from azarr.plan import OneStep, Plan, Step
 from azarr.typing import NDArray
@@ -54,10 +54,8 @@ def reading(
         try:
             for key, chunk_selection, out_selection, _ in steps:
                 data = await get(key)
-                if data is None and not fills_long:
-                    target[out_selection] = fill
-                elif data is None:
-                    await compute(target.__setitem__, out_selection, fill)
+                if data is None:
+                    await compute_if(runtime, fills_long, target.__setitem__, out_selection, fill)
                 elif in_place:
                     scatter(data, chunk_selection, out_selection)
                 else:

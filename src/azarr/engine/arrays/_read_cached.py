@@ -6,7 +6,7 @@ checked costs a request without a body; what has changed, one more.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from azarr.engine.arrays._reading import Reading
 from azarr.engine.arrays._scatter import DIRECT_BYTES, LONG_BYTES
 from azarr.engine.process._cache import MISSING
 from azarr.engine.runtimes._loader import Loaded, Loader
-from azarr.engine.runtimes._runtime import Runtime
+from azarr.engine.runtimes._runtime import Runtime, compute_if
 from azarr.errors import ChunkDataError
 from azarr.indexing import FieldNames
 from azarr.plan import Plan, Step
@@ -36,54 +36,17 @@ def cached_reading(
     runtime: Runtime, array: ArrayState, plan: Plan, out: NDArray, fields: FieldNames
 ) -> Reading:
     """How to fill `out` from chunks that are kept, or are loaded and then kept."""
-    layout = array.shards
     target = plan.target(out)
-    fill = array.fill if fields is None else array.fill[fields]
-    long = array.pipeline.nbytes >= LONG_BYTES
-    chunks: _Chunks | _InnerChunks
-    if layout is None:
-        chunks = _Chunks(runtime, array)
-    else:
-        chunks = _InnerChunks(runtime, array, layout, plan.count)
-
-    def scatter(chunk: NDArray | None, selection: Any, into: NDArray, at: Any, flat: bool) -> None:
-        if chunk is None:
-            into[at] = fill
-            return
-        chunk = chunk.reshape(-1) if flat else chunk
-        into[at] = (chunk if fields is None else chunk[fields])[selection]
-
-    async def run(function: Callable[..., None], *args: Any) -> None:
-        if long:
-            await runtime.compute(function, *args)
-        else:
-            function(*args)
-
-    async def read_shard(key: str, selection: Any, at: Any) -> None:
-        assert layout is not None
-        inner = plan.inner(selection, layout.shape, layout.inner.chunk_shape)
-        steps = list(inner.steps(layout))
-        piece = np.empty(inner.shape, target.dtype)
-        view = inner.target(piece)
-        found = await chunks.get(key, [number for number, *_ in steps])
-
-        def put() -> None:
-            for chunk, (_, part, into, _) in zip(found, steps, strict=True):
-                scatter(chunk, part, view, into, inner.flat)
-            inner.finish(view, piece)
-            target[at] = piece
-
-        await run(put)
+    read = (_chunk_reader if array.shards is None else _shard_reader)(
+        runtime, array, plan, target, fields
+    )
 
     async def work(steps: Iterator[Step[str]]) -> None:
         key = None
         try:
-            for key, selection, at, _ in steps:
-                if layout is not None:
-                    await read_shard(key, selection, at)
-                else:
-                    (chunk,) = await chunks.get(key, [0])
-                    await run(scatter, chunk, selection, target, at, plan.flat)
+            for step in steps:
+                key = step[0]
+                await read(step)
         except Exception as error:
             located(error, array, key)
             raise
@@ -91,6 +54,65 @@ def cached_reading(
     steps = plan.steps(array.metadata.chunk_key_encoding, array.prefix)
     nbytes = array.pipeline.nbytes
     return Reading(work, steps, plan.count, nbytes, array.grain, lambda: plan.finish(target, out))
+
+
+def _chunk_reader(
+    runtime: Runtime, array: ArrayState, plan: Plan, target: NDArray, fields: FieldNames
+) -> Callable[[Step[str]], Awaitable[None]]:
+    chunks = _Chunks(runtime, array)
+    put = _putter(array, plan.flat, target, fields)
+    long = array.pipeline.nbytes >= LONG_BYTES
+
+    async def read(step: Step[str]) -> None:
+        key, selection, at, _ = step
+        (chunk,) = await chunks.get(key, [0])
+        await compute_if(runtime, long, put, chunk, selection, at)
+
+    return read
+
+
+def _shard_reader(
+    runtime: Runtime, array: ArrayState, plan: Plan, target: NDArray, fields: FieldNames
+) -> Callable[[Step[str]], Awaitable[None]]:
+    layout = array.shards
+    assert layout is not None
+    chunks = _InnerChunks(runtime, array, layout, plan.count)
+    long = array.pipeline.nbytes >= LONG_BYTES
+
+    async def read(step: Step[str]) -> None:
+        key, selection, at, _ = step
+        inner = plan.inner(selection, layout.shape, layout.inner.chunk_shape)
+        steps = list(inner.steps(layout))
+        found = await chunks.get(key, [number for number, *_ in steps])
+
+        def put_all() -> None:
+            piece = np.empty(inner.shape, target.dtype)
+            view = inner.target(piece)
+            put = _putter(array, inner.flat, view, fields)
+            for chunk, (_, part, into, _) in zip(found, steps, strict=True):
+                put(chunk, part, into)
+            inner.finish(view, piece)
+            target[at] = piece
+
+        await compute_if(runtime, long, put_all)
+
+    return read
+
+
+def _putter(
+    array: ArrayState, flat: bool, target: NDArray, fields: FieldNames
+) -> Callable[[NDArray | None, Any, Any], None]:
+    """The function that puts the selected part of a decoded chunk into the target."""
+    fill = array.fill if fields is None else array.fill[fields]
+
+    def put(chunk: NDArray | None, selection: Any, at: Any) -> None:
+        if chunk is None:
+            target[at] = fill
+            return
+        chunk = chunk.reshape(-1) if flat else chunk
+        target[at] = (chunk if fields is None else chunk[fields])[selection]
+
+    return put
 
 
 class _Chunks:
@@ -186,10 +208,7 @@ def _form(array: ArrayState) -> Hashable:
 
 async def decoded(runtime: Runtime, pipeline: Pipeline, data: Buffer) -> NDArray:
     """A chunk that nobody can change."""
-    if pipeline.nbytes < DIRECT_BYTES:
-        chunk = pipeline.decode(data)
-    else:
-        chunk = await runtime.compute(pipeline.decode, data)
+    chunk = await compute_if(runtime, pipeline.nbytes >= DIRECT_BYTES, pipeline.decode, data)
     chunk = chunk.view()
     chunk.flags.writeable = False
     return chunk

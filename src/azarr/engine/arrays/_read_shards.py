@@ -23,9 +23,9 @@ from azarr.engine._state import ArrayState
 from azarr.engine.arrays._batch import Batch, most_together
 from azarr.engine.arrays._destination import Destination, Row, rows_of
 from azarr.engine.arrays._reading import Reading
-from azarr.engine.arrays._scatter import DIRECT_BYTES, LONG_BYTES, in_order, is_view, scatterer
+from azarr.engine.arrays._scatter import DIRECT_BYTES, LONG_BYTES, in_order, scatterer, view_of
 from azarr.engine.process._process import process
-from azarr.engine.runtimes._runtime import Runtime
+from azarr.engine.runtimes._runtime import Runtime, compute_if
 from azarr.errors import ChunkDataError, ConflictError, ShortReadError
 from azarr.indexing import FieldNames
 from azarr.plan import Plan, Step
@@ -92,8 +92,8 @@ def shard_reading(
         try:
             for key, selection, out_selection, whole in steps:
                 inner = inner_plans.of(selection)
-                if is_view(out_selection):
-                    view = target[_with_ellipsis(out_selection)]
+                view = view_of(target, out_selection)
+                if view is not None:
                     await reader.read(key, inner, view, whole, batch)
                 else:
                     piece = np.empty(inner.plan.shape, target.dtype)
@@ -118,7 +118,6 @@ class _InnerPlan:
         numbers: of the inner chunks, a column of the steps.
         singles: a row of each step.
         rows: the steps in rows of neighbours.
-        ends: the first and the last number of each row.
         whole: whether that is every inner chunk.
         in_order: whether elements are selected as they lie in the shard, none left out between.
     """
@@ -127,7 +126,6 @@ class _InnerPlan:
     numbers: Sequence[int]
     singles: Sequence[Row]
     rows: Sequence[Row]
-    ends: Sequence[tuple[int, int]]
     whole: bool
     in_order: bool
 
@@ -139,7 +137,7 @@ class _InnerPlan:
         """
         if self.rows_in(index, most) is self.singles:
             return index.entries(self.numbers)
-        return [*index.spans(self.ends)]
+        return [*index.spans((row[0][0], row[-1][0]) for row in self.rows)]
 
     def rows_in(self, index: Index, most: float = inf) -> Sequence[Row]:
         """The steps of each of these entries."""
@@ -179,7 +177,6 @@ class _InnerPlans:
             numbers,
             singles=singles,
             rows=rows,
-            ends=[] if rows is singles else [(row[0][0], row[-1][0]) for row in rows],
             whole=len(steps) == prod(layout.counts),
             in_order=in_order(selection),
         )
@@ -399,13 +396,11 @@ class ShardReader:
         return None
 
     async def _fill_all(self, out: NDArray) -> None:
-        if out.nbytes >= LONG_BYTES:
-            await self._runtime.compute(out.__setitem__, ..., self._fill)
-        else:
-            out[...] = self._fill
+        long = out.nbytes >= LONG_BYTES
+        await compute_if(self._runtime, long, out.__setitem__, ..., self._fill)
 
     async def _run(self, function: Callable[..., T], *args: Any) -> T:
-        return await self._runtime.compute(function, *args) if self._large else function(*args)
+        return await compute_if(self._runtime, self._large, function, *args)
 
     async def _scatter(
         self,
@@ -455,8 +450,3 @@ class ShardReader:
 def _is_comparable(selection: Any) -> bool:
     """Index arrays are not: their comparison gives an array."""
     return type(selection) is tuple and all(type(axis) in (slice, int) for axis in selection)
-
-
-def _with_ellipsis(selection: Any) -> Any:
-    """Also a 0-d result is then a view and not a scalar."""
-    return (*selection, ...) if isinstance(selection, tuple) else selection

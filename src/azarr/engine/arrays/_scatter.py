@@ -74,10 +74,11 @@ def _scatter_directly(
             return
         buffer = scratch.take()
         part = decode(data, buffer)[chunk_selection]
-        if is_view(out_selection):
-            copy_into(target[(*out_selection, ...)], part)
-        else:
+        view = view_of(target, out_selection)
+        if view is None:
             target[out_selection] = part
+        else:
+            copy_into(view, part)
         scratch.give(buffer)
 
     return scatter
@@ -147,10 +148,12 @@ def copy_into(target: NDArray, source: Any) -> None:
     target[...] = source
 
 
-def is_view(selection: Any) -> bool:
-    """Whether it is made of slices, so that it selects a view, of as many dimensions."""
+def view_of(target: NDArray, selection: Any) -> NDArray | None:
+    """The view that slices select, of as many dimensions; None: there are other indices."""
     items = selection if isinstance(selection, tuple) else (selection,)
-    return all(type(item) is slice for item in items)
+    if all(type(item) is slice for item in items):
+        return target[(*items, ...)]  # of a 0-d target a view too, and no scalar
+    return None
 
 
 def in_order(selection: Any) -> bool:

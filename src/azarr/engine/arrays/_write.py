@@ -20,7 +20,7 @@ from azarr.engine._state import ArrayState
 from azarr.engine._synchronizers import exclusive
 from azarr.engine.arrays._merge import Merger, merger
 from azarr.engine.arrays._scatter import DIRECT_BYTES, LONG_BYTES, Scratch, copy_into
-from azarr.engine.runtimes._runtime import CONFLICTS, Runtime
+from azarr.engine.runtimes._runtime import CONFLICTS, Runtime, compute_if
 from azarr.errors import ConflictError
 from azarr.indexing import FieldNames
 from azarr.plan import Plan, Step
@@ -41,8 +41,7 @@ async def write(
     when another process changes the same chunk at the same time). Three per chunk that exists and
     reaches out of the array.
     """
-    long = value.nbytes >= LONG_BYTES
-    source = await runtime.compute(plan.source, value) if long else plan.source(value)
+    source = await compute_if(runtime, value.nbytes >= LONG_BYTES, plan.source, value)
     merge = merger(array, plan, fields)
     chunks = _ChunkWriter(runtime, array, merge)
     whole_allowed = fields is None and not plan.flat and not only_stored
@@ -196,9 +195,7 @@ class _ChunkWriter:
             await self._runtime.delete_if(key, generation)
 
     async def _run(self, function: Callable[..., Buffer | None], *args: Any) -> Buffer | None:
-        if self._large:
-            return await self._runtime.compute(function, *args)
-        return function(*args)
+        return await compute_if(self._runtime, self._large, function, *args)
 
 
 def _encoded_from(

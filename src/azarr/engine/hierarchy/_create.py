@@ -10,12 +10,13 @@ from azarr.engine.hierarchy._hierarchy import (
     Metadata,
     at_once,
     node_key,
+    occupied,
     open_nodes,
     paths_above,
     set_many,
 )
 from azarr.engine.runtimes._runtime import Runtime
-from azarr.errors import ContainsArrayError, ContainsGroupError
+from azarr.errors import ContainsArrayError
 from azarr.model import (
     ArrayMetadata,
     GroupMetadata,
@@ -75,8 +76,7 @@ async def create_node(
     documents |= _group_documents([each for each in ancestors if nodes[each] is None], chosen)
     old = nodes[path]
     if old is not None and not overwrite:
-        kind = ContainsArrayError if isinstance(old, ArrayMetadata) else ContainsGroupError
-        raise kind(f"there is already a node at {'/' + path!r}; overwrite=True replaces it")
+        raise occupied(path, old)
     if overwrite:
         await there.make_room(old, metadata)
     # Its own document goes last: a node that can be seen has its parents and its attributes, and

@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Se
 from typing import Any, TypeAlias, TypeVar
 
 from azarr.engine._failure import located_node
-from azarr.engine.runtimes._runtime import Runtime
+from azarr.engine.runtimes._runtime import Runtime, compute_if
+from azarr.errors import ContainsArrayError, ContainsGroupError
 from azarr.model import (
     ArrayMetadata,
     GroupMetadata,
@@ -35,9 +36,7 @@ MANY_DOCUMENTS = 64
 
 async def computed(runtime: Runtime, documents: int, function: Callable[..., T], *args: Any) -> T:
     """What a function makes of so many documents, where it blocks nobody for long."""
-    if documents < MANY_DOCUMENTS:
-        return function(*args)
-    return await runtime.compute(function, *args)
+    return await compute_if(runtime, documents >= MANY_DOCUMENTS, function, *args)
 
 
 async def at_once(runtime: Runtime, *calls: Callable[[], Awaitable[None]]) -> None:
@@ -118,7 +117,7 @@ async def open_nodes(
     names = document_keys(zarr_format)
     if not is_container(zarr_format):
         documents = await get_documents(runtime, paths, names)
-        return await computed(runtime, len(paths), _parsed, documents)
+        return await parse_nodes(runtime, documents)
     names = (*document_keys(), *names) if all_formats else names
     keys = _document_keys(dict.fromkeys(["", *paths]), names)
     parents = [] if exist else [path.rpartition("/")[0] for path in paths]
@@ -134,8 +133,15 @@ async def open_nodes(
     }
 
 
-def _parsed(documents: Mapping[str, Mapping[str, Buffer | None]]) -> dict[str, Metadata | None]:
-    return {path: parse_node(texts, path) for path, texts in documents.items()}
+async def parse_nodes(
+    runtime: Runtime, documents: Mapping[str, Mapping[str, Buffer | None]]
+) -> dict[str, Metadata | None]:
+    """The metadata of nodes, by path, from their documents, by name."""
+
+    def parse() -> dict[str, Metadata | None]:
+        return {path: parse_node(texts, path) for path, texts in documents.items()}
+
+    return await computed(runtime, len(documents), parse)
 
 
 def _document_keys(paths: Iterable[str], names: Sequence[str]) -> list[str]:
@@ -193,6 +199,12 @@ async def members(
 def node_key(path: str, name: str) -> str:
     """The key of a document of the node at a path, or the path of a node in it."""
     return f"{path}/{name}" if path else name
+
+
+def occupied(path: str, node: Metadata) -> ContainsArrayError | ContainsGroupError:
+    """The error where a node is to be created, and there is one."""
+    kind = ContainsArrayError if isinstance(node, ArrayMetadata) else ContainsGroupError
+    return kind(f"there is already a node at {'/' + path!r}; overwrite=True replaces it")
 
 
 def paths_above(path: str) -> list[str]:

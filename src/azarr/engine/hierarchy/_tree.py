@@ -15,12 +15,14 @@ from azarr.engine.hierarchy._hierarchy import (
     get_and_list,
     members,
     node_key,
+    occupied,
     open_nodes,
+    parse_nodes,
     paths_above,
     set_many,
 )
 from azarr.engine.runtimes._runtime import Runtime
-from azarr.errors import ContainsArrayError, ContainsGroupError
+from azarr.errors import ContainsArrayError
 from azarr.model import (
     ArrayMetadata,
     GroupMetadata,
@@ -29,10 +31,9 @@ from azarr.model import (
     document_keys,
     is_container,
     node_documents,
-    parse_node,
 )
 from azarr.stores import Store
-from azarr.typing import Buffer, ZarrFormat
+from azarr.typing import ZarrFormat
 
 LISTED_AT_ONCE: tuple[ZarrFormat, ...] = (3,)
 """Formats whose arrays have few names directly under them, so that listing one by mistake costs
@@ -65,7 +66,8 @@ async def walk(
         if at_once:
             keys = [f"{each}/{name}" for each in level for name in names]
             texts, listed = await get_and_list(runtime, keys, level)
-            nodes = await computed(runtime, len(level), _parsed, texts, level, names)
+            documents = {each: {name: texts[f"{each}/{name}"] for name in names} for each in level}
+            nodes = await parse_nodes(runtime, documents)
         else:
             nodes = await open_nodes(runtime, level, zarr_format, exist=is_container(zarr_format))
         found |= {each[len(prefix) :]: node for each, node in nodes.items() if node is not None}
@@ -94,14 +96,6 @@ async def descendants(runtime: Runtime, path: str) -> dict[str, Metadata]:
         new = [name for name in found if name not in before]
         level = [name for name in new if isinstance(found[name], GroupMetadata)]
     return found
-
-
-def _parsed(
-    texts: Mapping[str, Buffer | None], paths: Iterable[str], names: Iterable[str]
-) -> dict[str, Metadata | None]:
-    return {
-        path: parse_node({name: texts[f"{path}/{name}"] for name in names}, path) for path in paths
-    }
 
 
 async def create_nodes(
@@ -142,20 +136,16 @@ async def create_nodes(
     await at_once(runtime, look, *(each for old in old_ones.values() for each in old.looks))
     formats = [node.zarr_format for _, node in sorted(there.items()) if node is not None]
     chosen = zarr_format or (formats[0] if formats else default_format)
-    made: dict[str, Metadata] = {}
 
-    def make() -> None:
-        for path, build in builds.items():
-            old = there[path]
-            if keep and isinstance(old, GroupMetadata):
-                made[path] = old
-                continue
-            if old is not None and not overwrite:
-                kind = ContainsArrayError if isinstance(old, ArrayMetadata) else ContainsGroupError
-                raise kind(f"there is already a node at {'/' + path!r}; overwrite=True replaces it")
-            made[path] = build(chosen)
+    def make(path: str) -> Metadata:
+        old = there[path]
+        if keep and isinstance(old, GroupMetadata):
+            return old
+        if old is not None and not overwrite:
+            raise occupied(path, old)
+        return builds[path](chosen)
 
-    await computed(runtime, len(builds), make)
+    made = await computed(runtime, len(builds), lambda: {path: make(path) for path in builds})
     groups = {path: GroupMetadata(zarr_format=chosen) for path in parents if there[path] is None}
     after: dict[str, Metadata | None] = {**there, **groups, **made}
     for parent in parents:

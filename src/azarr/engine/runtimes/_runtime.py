@@ -109,3 +109,10 @@ class Runtime(Protocol):
             nbytes: decoded bytes of one step.
             grain: decoded bytes of one call of a codec within a step.
         """
+
+
+async def compute_if(
+    runtime: Runtime, takes_long: bool, function: Callable[..., T], *args: Any
+) -> T:
+    """What a pure function gives, computed where it blocks nobody if it takes long."""
+    return await runtime.compute(function, *args) if takes_long else function(*args)
