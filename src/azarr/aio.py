@@ -71,7 +71,7 @@ def _tool(function: Callable[P, tools.Tool[T]]) -> Callable[P, Coroutine[Any, An
 
 async def read_many(reads: Iterable[tuple[Any, Any]]) -> list[Any]:
     """Await what `azarr.read_many` returns."""
-    many = ManyReads(reads)
+    many = await ManyReads.planned(reads)
     await run_all_async(many.operations)
     return many.results
 

@@ -117,6 +117,17 @@ def test_creating_and_consolidating_many_nodes_leaves_the_loop_to_others() -> No
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("kind", ["memory", "async"])
+def test_many_attributes_leave_the_loop_to_others(kind: str) -> None:
+    memory = MemoryStore()
+    store = memory if kind == "memory" else AsyncCountingStore(memory)
+    group = azarr.create_group(store).async_group
+    values = {str(i): [*range(20)] for i in range(8000)}
+    assert stays_responsive(lambda: group.attrs.update(values))
+    assert stays_responsive(lambda: azarr.aio.open_group(store))
+
+
+@pytest.mark.slow
 def test_selecting_many_points_leaves_the_loop_to_others() -> None:
     array = azarr.create_array(MemoryStore(), shape=(2000, 2000), chunks=(500, 500), dtype="u1")
     rng = np.random.default_rng(0)

@@ -32,9 +32,9 @@ from azarr.engine.hierarchy._tree import copy_prefix, create_nodes, walk
 from azarr.engine.process._observers import LoggingObserver, Observer, Request
 from azarr.engine.process._process import new_result, observing, stats
 from azarr.engine.runtimes._blocking import BlockingRuntime, drive
-from azarr.engine.runtimes._run import MANY_STEPS, Operation, run, run_async
+from azarr.engine.runtimes._run import MANY_STEPS, Operation, compute_async, run, run_async
 from azarr.engine.runtimes._run_all import run_all, run_all_async
-from azarr.engine.runtimes._runtime import Runtime
+from azarr.engine.runtimes._runtime import Runtime, compute_if
 from azarr.engine.runtimes._stream import AsyncStream, Stream
 from azarr.engine.runtimes._ways import AwaitedWay, BlockingWay, Way
 
@@ -56,6 +56,7 @@ __all__ = [
     "Reading",
     "Request",
     "Runtime",
+    "Stream",
     "Synchronizer",
     "ThreadSynchronizer",
     "Way",
@@ -63,11 +64,12 @@ __all__ = [
     "at_chunks",
     "bytes_of",
     "change_array",
+    "compute_async",
+    "compute_if",
     "computed",
-    "count_stored",
-    "Stream",
-    "copy_prefix",
     "consolidate",
+    "copy_prefix",
+    "count_stored",
     "create_node",
     "create_nodes",
     "decoded_bytes",

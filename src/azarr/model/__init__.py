@@ -31,9 +31,9 @@ from azarr.model.consolidated import (
     METADATA_KEY,
     ConsolidatedDocuments,
     consolidated_document,
+    consolidated_fields,
     parse_consolidated_v2,
     parse_consolidated_v3,
-    with_consolidated,
 )
 from azarr.model.data_types import OBJECT_CODECS, DataType
 from azarr.model.documents import (
@@ -41,6 +41,7 @@ from azarr.model.documents import (
     attribute_documents,
     attribute_key,
     document_keys,
+    entry_count,
     is_container,
     is_settled,
     node_documents,
@@ -73,7 +74,9 @@ __all__ = [
     "attribute_documents",
     "attribute_key",
     "consolidated_document",
+    "consolidated_fields",
     "document_keys",
+    "entry_count",
     "fill_of_v3",
     "in_memory_order",
     "is_container",
@@ -92,5 +95,4 @@ __all__ = [
     "small_type",
     "spelled",
     "split_codecs",
-    "with_consolidated",
 ]

@@ -98,16 +98,15 @@ def consolidated_document(root: Node, nodes: Mapping[str, Node]) -> bytes:
     return dump({"zarr_consolidated_format": 1, "metadata": documents}, sort_keys=True)
 
 
-def with_consolidated(root: GroupMetadata, nodes: Mapping[str, Node]) -> GroupMetadata:
-    """A v3 group with consolidated metadata; `nodes`: all that is under it, by relative path."""
+def consolidated_fields(nodes: Mapping[str, Node]) -> dict[str, JSON]:
+    """What a v3 group says of the nodes under it; `nodes`: all of them, by relative path."""
     entries: dict[str, JSON] = {}
     for path in sorted(nodes):
         node = nodes[path]
         if isinstance(node, GroupMetadata):
             node = replace(node, consolidated=None)  # what is under it is listed here already
         entries[path] = json.loads(node_documents(node)[zarr_v3.DOCUMENT])
-    fields: dict[str, JSON] = {"kind": _INLINE, "must_understand": False, "metadata": entries}
-    return replace(root, consolidated=fields)
+    return {"kind": _INLINE, "must_understand": False, "metadata": entries}
 
 
 def _check_path(key: str) -> None:

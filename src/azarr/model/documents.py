@@ -107,6 +107,13 @@ def attribute_documents(metadata: Node) -> dict[str, bytes | None]:
     return _format(metadata.zarr_format).attribute_documents(metadata)
 
 
+def entry_count(metadata: Node) -> int:
+    """How many attributes, and nodes whose metadata it repeats, a node's documents have."""
+    consolidated = metadata.consolidated if isinstance(metadata, GroupMetadata) else None
+    nodes = (consolidated or {}).get("metadata")
+    return len(metadata.attributes) + (len(nodes) if isinstance(nodes, dict) else 0)
+
+
 def _format(zarr_format: ZarrFormat) -> NodeFormat:
     if zarr_format not in _FORMATS:
         raise MetadataError(

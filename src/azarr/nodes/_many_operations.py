@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
-from azarr.engine import Operation, Runtime, decoded_bytes, read_together, reading
+from azarr.engine import (
+    Operation,
+    Reading,
+    Runtime,
+    compute_async,
+    compute_if,
+    decoded_bytes,
+    read_together,
+    reading,
+)
 from azarr.errors import UsageError
 from azarr.indexing import bracket_selection, split_fields
 from azarr.nodes._facade import ArrayFacade
@@ -14,6 +23,9 @@ from azarr.stores import Store
 
 Reads = Iterable[tuple[Any, Any]]
 """Pairs of an array (of either facade) and what would stand in its brackets."""
+
+MANY_READS = 256
+"""To plan so many takes 2 ms or more: too long for an event loop."""
 
 
 class ManyReads:
@@ -29,6 +41,12 @@ class ManyReads:
             if planned.plan.count:
                 places.setdefault(planned.array.chunk_store, []).append(planned)
         self.operations = [_operation(store, group) for store, group in places.items()]
+
+    @classmethod
+    async def planned(cls, reads: Reads) -> ManyReads:
+        """The same, planned where it blocks nobody."""
+        reads = list(reads)
+        return await compute_async(len(reads) >= MANY_READS, cls, reads)
 
     @property
     def results(self) -> list[Any]:
@@ -57,12 +75,13 @@ def _operation(store: Store, group: Sequence[PlannedGet]) -> Operation[None]:
 
 def _body(group: Sequence[PlannedGet]) -> Callable[[Runtime], Coroutine[Any, Any, None]]:
     async def body(runtime: Runtime) -> None:
-        await read_together(
-            runtime,
-            [
+        def prepared() -> list[Reading]:
+            return [
                 reading(runtime, planned.array, planned.plan, planned.memory, planned.fields)
                 for planned in group
-            ],
-        )
+            ]
+
+        many = len(group) >= MANY_READS
+        await read_together(runtime, await compute_if(runtime, many, prepared))
 
     return body

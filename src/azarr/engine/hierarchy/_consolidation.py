@@ -11,7 +11,14 @@ from functools import partial
 from typing import Any
 
 from azarr.engine._failure import located_node
-from azarr.engine.hierarchy._hierarchy import Metadata, computed, get_many, node_key, open_node
+from azarr.engine.hierarchy._hierarchy import (
+    Metadata,
+    computed,
+    get_many,
+    node_key,
+    open_node,
+    worth,
+)
 from azarr.engine.hierarchy._node_documents import update_node
 from azarr.engine.hierarchy._tree import walk
 from azarr.engine.runtimes._blocking import BlockingRuntime, drive
@@ -22,19 +29,16 @@ from azarr.model import (
     ConsolidatedDocuments,
     GroupMetadata,
     consolidated_document,
+    consolidated_fields,
     document_keys,
     is_container,
     node_documents,
     parse_consolidated_v2,
     parse_consolidated_v3,
     parse_node,
-    with_consolidated,
 )
 from azarr.stores import BlockingStore, Store
 from azarr.typing import ZarrFormat
-
-NODE_BYTES = 512
-"""What the metadata of one node take, about."""
 
 
 @located_node
@@ -75,8 +79,7 @@ async def open_consolidated(
                 return metadata, parse_consolidated_v2(text, path, key)
         return metadata, None
 
-    nbytes = sum(len(text) for text in texts.values() if text is not None)
-    metadata, documents = await computed(runtime, nbytes // NODE_BYTES, parse)
+    metadata, documents = await computed(runtime, worth(texts.values()), parse)
     if documents is not None:
         assert isinstance(metadata, GroupMetadata)
         return metadata, _knowing(runtime.store, path, metadata, documents, key)
@@ -170,8 +173,10 @@ async def consolidate(
         await runtime.set(node_key(path, key), text)
         return
 
+    consolidated = await computed(runtime, len(nodes), consolidated_fields, nodes)
+
     def change(now: Metadata) -> Metadata:
         assert isinstance(now, GroupMetadata)
-        return with_consolidated(now, nodes)
+        return replace(now, consolidated=consolidated)
 
-    await update_node(runtime, path, root, change, nodes=len(nodes))
+    await update_node(runtime, path, root, change)

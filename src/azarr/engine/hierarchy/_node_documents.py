@@ -20,6 +20,7 @@ from azarr.engine.hierarchy._hierarchy import (
     computed,
     get_many,
     node_key,
+    worth,
 )
 from azarr.engine.process._process import process
 from azarr.engine.runtimes._runtime import CONFLICTS, Runtime
@@ -27,6 +28,7 @@ from azarr.errors import ConflictError, NodeNotFoundError
 from azarr.model import (
     GroupMetadata,
     attribute_documents,
+    entry_count,
     node_documents,
     parse_node,
 )
@@ -77,7 +79,8 @@ class NodeDocuments:
     async def read(self) -> Metadata:
         """The node's metadata as it is stored now. One round trip."""
         self._stored = await _get_many_with_generations(self._runtime, self._keys.values())
-        current = self._parsed({name: self._stored[key][0] for name, key in self._keys.items()})
+        texts = {name: self._stored[key][0] for name, key in self._keys.items()}
+        current = await computed(self._runtime, worth(texts.values()), self._parsed, texts)
         if current is None or type(current) is not type(self._metadata):
             kind = "group" if isinstance(self._metadata, GroupMetadata) else "array"
             where = f"{'/' + self._path!r} is gone from {self._runtime.store!r}"
@@ -177,16 +180,15 @@ class NodeDocuments:
     def _main(self) -> str:
         return self._keys[next(iter(node_documents(self._metadata)))]
 
-    async def replace(self, changed: Metadata, nodes: int = 1) -> None:
+    async def replace(self, changed: Metadata) -> None:
         """Store what differs from what was read last.
-
-        Args:
-            nodes: how many have their metadata in it.
 
         Raises:
             ConflictError: the store has generations, and another version is there now.
         """
-        before, after = await computed(self._runtime, nodes, _texts, self._metadata, changed)
+        before, after = await computed(
+            self._runtime, entry_count(changed), _texts, self._metadata, changed
+        )
         for name, text in after.items():
             if text != before.get(name):
                 key = self._keys[name]
@@ -208,16 +210,12 @@ async def update_node(
     change: Callable[[Metadata], Metadata],
     synchronizer: Synchronizer | None = None,
     prepare: Callable[[Metadata, Metadata], Awaitable[None]] | None = None,
-    nodes: int = 1,
 ) -> Metadata:
     """Change a node's metadata without losing anybody else's change. Two round trips.
 
     `change` is given the metadata as it is stored now, and is called again after a conflict; so is
     `prepare`, with the old and the new metadata, before these are stored. An append by another
     process is waited for: a change would make it begin again.
-
-    Args:
-        nodes: how many have their metadata in the new one.
     """
     documents = NodeDocuments(runtime, path, metadata)
     async with exclusive(runtime, synchronizer, documents.lock_key):
@@ -228,7 +226,7 @@ async def update_node(
             if prepare is not None:
                 await prepare(current, changed)
             try:
-                await documents.replace(changed, nodes)
+                await documents.replace(changed)
             except ConflictError:
                 conflicts += 1
                 if conflicts > CONFLICTS:

@@ -168,7 +168,7 @@ class AnyioRuntime:
         await anyio.sleep(seconds)
 
     async def compute(self, function: Callable[..., T], *args: Any) -> T:
-        return await anyio.to_thread.run_sync(function, *args, limiter=_compute_threads())
+        return await in_thread(function, *args)
 
     async def for_each(
         self, work: Work, steps: Iterator[Any], count: int, nbytes: int, grain: int = 0
@@ -225,7 +225,7 @@ def _within_bytes(work: Work, nbytes: int) -> Work:
 
 
 class InlineRuntime(BlockingRuntime):
-    """Requests of an in-memory store on the event loop; only a chunk lock may suspend."""
+    """Requests of an in-memory store on the event loop; locks and long computations suspend."""
 
     __slots__ = ()
 
@@ -235,10 +235,18 @@ class InlineRuntime(BlockingRuntime):
     async def sleep(self, seconds: float) -> None:
         await anyio.sleep(seconds)
 
+    async def compute(self, function: Callable[..., T], *args: Any) -> T:
+        return await in_thread(function, *args)
+
     async def for_each(
         self, work: Work, steps: Iterator[Any], count: int, nbytes: int, grain: int = 0
     ) -> None:
         await work(steps)
+
+
+async def in_thread(function: Callable[..., T], *args: Any) -> T:
+    """What a pure function gives, computed in one of the threads that are for that."""
+    return await anyio.to_thread.run_sync(function, *args, limiter=_compute_threads())
 
 
 def _compute_threads() -> anyio.CapacityLimiter:

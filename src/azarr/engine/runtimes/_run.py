@@ -118,6 +118,15 @@ async def run_async(operation: Operation[T]) -> T:
     return await _run_in_thread(operation, store)
 
 
+async def compute_async(takes_long: bool, function: Callable[..., T], *args: Any) -> T:
+    """What a pure function gives before there is an operation, computed where it blocks nobody."""
+    if not takes_long:
+        return function(*args)
+    from azarr.engine.runtimes._anyio import in_thread
+
+    return await in_thread(function, *args)
+
+
 def _is_elsewhere(operation: Operation[Any]) -> bool:
     """Whether a store needs asyncio, and this is not it: trio."""
     beside = operation.beside
