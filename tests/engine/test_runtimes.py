@@ -6,6 +6,9 @@ import gc
 import os
 import select
 import signal
+import subprocess
+import sys
+import textwrap
 import threading
 import time
 import traceback
@@ -20,6 +23,7 @@ import pytest
 
 import azarr
 import azarr.aio
+from azarr.engine.process._process import process
 from azarr.storage import LocalStore, MemoryStore
 from azarr.testing import LatencyStore
 
@@ -284,3 +288,61 @@ def test_small_chunks_are_worth_threads_where_the_file_system_is_slow(
         writers, store.threads = store.threads, set()
         np.testing.assert_array_equal(array[...], values)
     assert (len(writers), len(store.threads)) == (threads, threads)
+
+
+@needs_fork
+@pytest.mark.fork
+def test_a_result_ends_in_a_forked_process_while_the_parent_lets_another_one_go() -> None:
+    result = azarr.create_array({}, shape=40 * 2**20, dtype="u1", fill_value=1)[...]
+    kept = process().result_memory
+    held, go_on = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with kept._mutex:
+            held.set()
+            go_on.wait()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    held.wait()
+
+    def end() -> None:
+        nonlocal result
+        del result
+
+    try:
+        in_fork(end)
+    finally:
+        go_on.set()
+        holder.join()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit of open files")
+def test_an_event_loop_that_cannot_be_made_is_an_error_that_may_pass() -> None:
+    code = """
+    import os, resource
+    import azarr
+    from azarr.storage import MemoryStore
+    from azarr.testing import LatencyStore
+
+    store = LatencyStore(MemoryStore(), 0)
+    azarr.create_array({}, shape=4, chunks=2, dtype="i4")
+    import anyio, asyncio, azarr.engine.runtimes._anyio
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    files = len(os.listdir("/dev/fd"))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, most[1]))
+    try:
+        azarr.create_array(store, shape=4, chunks=2, dtype="i4")
+    except OSError as error:
+        print("error", error.errno)
+    resource.setrlimit(resource.RLIMIT_NOFILE, most)
+    print(azarr.create_array(store, shape=4, chunks=2, dtype="i4")[:].tolist())
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.stdout.split() == ["error", "24", "[0,", "0,", "0,", "0]"], done.stderr

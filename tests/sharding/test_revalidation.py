@@ -6,13 +6,14 @@ These shards are small. Unless a test says so, they are not read whole.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import count
 from typing import Any
 
 import numpy as np
 import pytest
 
 import azarr
-from azarr.errors import ChunkDataError, ShortReadError
+from azarr.errors import ChunkDataError, ConflictError, ShortReadError
 from azarr.storage import LocalStore, MemoryStore
 from azarr.testing import CountingStore, LatencyStore
 
@@ -192,3 +193,22 @@ def _another_process_writes(conditional: bool) -> None:
     azarr.open_array(stores[1])[4:8] = 7
     assert array[4:8].tolist() == [7] * 4
     assert array[8:12].tolist() == [-1] * 4
+
+
+def test_a_shard_of_another_generation_in_each_answer_is_an_error() -> None:
+    """A gateway that makes entity tags up would have a reader ask for ever."""
+    numbers = count()
+
+    class Restless(MemoryStore):
+        def get_ranges_with_generation(self, key: str, ranges: Any, generation: Any = None) -> Any:
+            if generation is not None:
+                raise ConflictError("another generation")
+            found = super().get_ranges_with_generation(key, ranges)
+            return found and (found[0], str(next(numbers)))
+
+    array = azarr.create_array(
+        Restless(), shape=(64, 64), chunks=8, shards=64, dtype="i4", compressors=None
+    )
+    array[:] = 1
+    with pytest.raises(ConflictError, match="another shard each time"):
+        array[:3, :3]

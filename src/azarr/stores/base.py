@@ -90,6 +90,11 @@ class Store(ABC):
         """Let go of what the store holds open; to be awaited if the store is async."""
         return None
 
+    def _describe_as(self, store: Store) -> None:
+        """Say of itself all that another store says, whose values it has."""
+        for name in Store.__annotations__.keys() - {"is_async"}:
+            setattr(self, name, getattr(store, name))
+
     def __eq__(self, other: object) -> bool:
         return (
             isinstance(other, Store) and type(other) is type(self) and other.origin == self.origin

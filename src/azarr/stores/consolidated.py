@@ -106,13 +106,7 @@ class _Knowing(Store, Generic[S]):
 
     def __init__(self, store: S, known: Known, forget: Callable[[Any], Any]) -> None:
         self.store = store
-        self.origin = store.origin
-        self.latency = store.latency
-        self.read_only = store.read_only
-        self.conditional = store.conditional
-        self.atomic_delete_if = store.atomic_delete_if
-        self.retry = store.retry
-        self.default_format = store.default_format
+        self._describe_as(store)
         self._known = known
         self._forget = forget
         self._answers = True

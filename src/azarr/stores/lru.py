@@ -47,13 +47,7 @@ class LRUStoreCache(BlockingStore):
             raise UsageError(f"LRUStoreCache needs a blocking store or a mapping, not {made!r}")
         self.store = made
         self.max_size = max_size
-        self.origin = made.origin
-        self.latency = made.latency
-        self.conditional = made.conditional
-        self.atomic_delete_if = made.atomic_delete_if
-        self.default_format = made.default_format
-        self.read_only = made.read_only
-        self.dimension_separator = getattr(made, "dimension_separator", None)
+        self._describe_as(made)
         self._memory = _Memory(max_size)
 
     @property

@@ -41,13 +41,7 @@ class _Wrapping(Store, Generic[S]):
 
     def __init__(self, store: S) -> None:
         self.store = store
-        self.origin = store.origin
-        self.latency = store.latency
-        self.read_only = store.read_only
-        self.conditional = store.conditional
-        self.atomic_delete_if = store.atomic_delete_if
-        self.event_loop = store.event_loop
-        self.retry = store.retry
+        self._describe_as(store)
 
     def with_read_only(self, read_only: bool = True) -> Self:
         twin = super().with_read_only(read_only)

@@ -9,8 +9,8 @@ from azarr.engine.arrays._read_shards import GAP_BYTES, index_name
 from azarr.engine.process._limit import AdaptiveLimit
 from azarr.engine.process._process import process
 from azarr.engine.runtimes._blocking import threads_worth
+from azarr.engine.runtimes._run import awaits
 from azarr.plan import Cost, Plan, Terms, cost_of
-from azarr.stores import AsyncStore
 
 
 def explain(
@@ -46,7 +46,7 @@ def explain(
 def _workers(array: ArrayState, plan: Plan) -> int:
     """Requests at once: as many as the store may be asked; else threads worth their decoding."""
     store = array.chunk_store
-    if isinstance(store, AsyncStore):
+    if awaits(store):
         from azarr.engine.runtimes._anyio import workers_worth
 
         known = process().origins.get(store.origin)

@@ -25,7 +25,7 @@ from azarr.engine.arrays._destination import Destination, Row, rows_of
 from azarr.engine.arrays._reading import Reading
 from azarr.engine.arrays._scatter import DIRECT_BYTES, LONG_BYTES, in_order, scatterer, view_of
 from azarr.engine.process._process import process
-from azarr.engine.runtimes._runtime import Runtime, compute_if
+from azarr.engine.runtimes._runtime import CONFLICTS, Runtime, compute_if
 from azarr.errors import ChunkDataError, ConflictError, ShortReadError
 from azarr.indexing import FieldNames
 from azarr.plan import Plan, Step
@@ -265,7 +265,7 @@ class ShardReader:
     async def _ranges(self, key: str, entries_in: _EntriesIn) -> _Found | None:
         """Where inner chunks are, and byte ranges with their bytes; None: there is no shard."""
         name, on_their_way = self._name(key), process().shards_on_their_way
-        while True:
+        for _ in range(CONFLICTS):
             remembered = process().shard_indexes.get(name)
             # One of those who want other parts of a shard at the same time is enough.
             if remembered is None and self._small and name not in on_their_way:
@@ -286,6 +286,7 @@ class ShardReader:
             if buffers is not None:
                 return known, entries, ranges, buffers
             process().shard_indexes.drop(name)
+        raise ConflictError(f"{key!r} is another shard each time that it is read")
 
     async def _of_whole(self, key: str, entries_in: _EntriesIn) -> _Found | None:
         """The same from all of a shard, whose index is remembered from now on. One request."""

@@ -21,8 +21,9 @@ from azarr.engine.hierarchy._hierarchy import (
 )
 from azarr.engine.hierarchy._node_documents import update_node
 from azarr.engine.hierarchy._tree import walk
+from azarr.engine.runtimes._adapters import unadapted
 from azarr.engine.runtimes._blocking import BlockingRuntime, drive
-from azarr.engine.runtimes._runtime import Runtime
+from azarr.engine.runtimes._runtime import CONFLICTS, Runtime
 from azarr.errors import ConflictError, GroupNotFoundError, NotFoundError, UsageError
 from azarr.model import (
     METADATA_KEY,
@@ -61,9 +62,9 @@ async def open_consolidated(
     Raises:
         NotFoundError: see `required`.
     """
-    prefix = f"{path}/" if path else ""
+    prefix, store = f"{path}/" if path else "", unadapted(runtime.store)
     if is_container(zarr_format):
-        return await open_node(runtime, path, zarr_format), runtime.store
+        return await open_node(runtime, path, zarr_format), store
     names = document_keys(zarr_format)
     if key is not None and zarr_format in (None, 2):
         names = (*names, key)
@@ -82,11 +83,11 @@ async def open_consolidated(
     metadata, documents = await computed(runtime, worth(texts.values()), parse)
     if documents is not None:
         assert isinstance(metadata, GroupMetadata)
-        return metadata, _knowing(runtime.store, path, metadata, documents, key)
+        return metadata, _knowing(store, path, metadata, documents, key)
     if required and isinstance(metadata, GroupMetadata):
         name = "/" + path
-        raise NotFoundError(f"there is no consolidated metadata at {name!r} in {runtime.store!r}")
-    return metadata, runtime.store
+        raise NotFoundError(f"there is no consolidated metadata at {name!r} in {store!r}")
+    return metadata, store
 
 
 def _knowing(
@@ -128,7 +129,7 @@ async def _forget(runtime: Runtime, path: str, zarr_format: ZarrFormat, key: str
         return
     (name,) = document_keys(3)
     # No lock: whoever changes a document may hold it, and waits for this.
-    while True:
+    for _ in range(CONFLICTS):
         conditional = runtime.store.conditional
         text, generation = (
             await runtime.get_with_generation(prefix + name)
@@ -147,6 +148,7 @@ async def _forget(runtime: Runtime, path: str, zarr_format: ZarrFormat, key: str
         except ConflictError:
             continue
         return
+    raise ConflictError(f"{prefix + name!r} is another document each time that it is read")
 
 
 async def consolidate(

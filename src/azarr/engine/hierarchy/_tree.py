@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
 
@@ -39,8 +39,8 @@ LISTED_AT_ONCE: tuple[ZarrFormat, ...] = (3,)
 """Formats whose arrays have few names directly under them, so that listing one by mistake costs
 little: a v3 array has its document and "c". A v2 array has all its chunks there."""
 
-COPIED_BYTES = 4 * 1024 * 1024
-"""What a value that is copied weighs for the scheduler; its real size is not known before."""
+SAMPLE = 8
+"""Values of a thousand that are asked for their size: neighbours are mostly alike."""
 
 
 async def walk(
@@ -185,7 +185,7 @@ async def copy_prefix(
 ) -> None:
     """Copy every value under one prefix to another; at the end the names in `last`, directly there.
 
-    Requests: a listing, and two per value.
+    Requests: a listing, two per value, and some for each 1000 of them, to see how large they are.
     """
     start = len(source) + 1 if source else 0
 
@@ -201,5 +201,19 @@ async def copy_prefix(
         async for keys in batches:
             held_back += [key for key in keys if key[start:] in names]
             copied = [key for key in keys if key[start:] not in names]
-            await runtime.for_each(work, iter(copied), len(copied), COPIED_BYTES)
+            nbytes = await _largest(runtime, copied[:: max(1, len(copied) // SAMPLE)])
+            await runtime.for_each(work, iter(copied), len(copied), nbytes)
     await runtime.for_each(work, iter(held_back), len(held_back), DOCUMENT_BYTES)
+
+
+async def _largest(runtime: Runtime, keys: Sequence[str]) -> int:
+    """The bytes of the largest of some values. One round trip."""
+    largest = DOCUMENT_BYTES
+
+    async def work(steps: Iterator[str]) -> None:
+        nonlocal largest
+        for key in steps:
+            largest = max(largest, await runtime.size(key) or 0)
+
+    await runtime.for_each(work, iter(keys), len(keys), DOCUMENT_BYTES)
+    return largest

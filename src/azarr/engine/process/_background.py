@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from contextvars import copy_context
+from socket import socketpair
 from threading import Thread
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -29,8 +30,15 @@ def _loop_factory() -> Callable[[], AbstractEventLoop] | None:
         from uvloop import new_event_loop
     except ImportError:
         return None
-    factory: Callable[[], AbstractEventLoop] = new_event_loop
-    return factory
+
+    def new_loop() -> AbstractEventLoop:
+        # Where no more files may be opened, asyncio raises an error, and uvloop ends the process.
+        for end in (*socketpair(), *socketpair()):
+            end.close()
+        loop: AbstractEventLoop = new_event_loop()
+        return loop
+
+    return new_loop
 
 
 class BackgroundLoop:
@@ -54,7 +62,12 @@ class BackgroundLoop:
         def run() -> None:
             runner = asyncio.Runner(loop_factory=_loop_factory())
             try:
+                runner.get_loop()
                 runner.run(serve())
+            except BaseException as error:  # too many open files
+                if started.done():
+                    raise
+                started.set_exception(error)
             finally:
                 # When the interpreter ends, Python 3.12 starts no thread any more to wait for the
                 # loop's own worker threads. They have ended before.
@@ -99,6 +112,7 @@ class BackgroundCall(Generic[T]):
 
         self._background = background
         self._task: Task[T] | None = None
+        self._stopped = False
         self._wake: Callable[[], object] | None = None
         self._outcome: Future[T] = Future()  # known when the task has ended, not when cancelled
         background.soon(self._begin, body)
@@ -119,7 +133,7 @@ class BackgroundCall(Generic[T]):
         if self._wake is not None:
             self._wake()
 
-    def _stop(self) -> None:
+    def _cancel_task(self) -> None:
         if self._task is not None:
             self._task.cancel()
 
@@ -142,19 +156,24 @@ class BackgroundCall(Generic[T]):
         try:
             await ended.wait()
         except BaseException:
-            self._background.soon(self._stop)
+            self.stop()
             with anyio.CancelScope(shield=True):
                 await ended.wait()
             raise
         return self._outcome.result()
 
-    def cancel(self) -> None:
-        """Stop, and wait until it has ended."""
-        if not self._outcome.done():
-            from concurrent.futures import wait
+    def stop(self) -> None:
+        """Let it end before its result. Cancelled again, it would break off its clean-up."""
+        if not self._stopped and not self._outcome.done():
+            self._stopped = True
+            self._background.soon(self._cancel_task)
 
-            self._background.soon(self._stop)
-            wait([self._outcome])
+    def cancel(self) -> None:
+        """Stop it, and wait until it has ended."""
+        from concurrent.futures import wait
+
+        self.stop()
+        wait([self._outcome])
 
 
 def setter(event: Event) -> Callable[[], object]:

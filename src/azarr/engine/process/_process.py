@@ -140,7 +140,7 @@ def stats() -> dict[str, dict[str, Any]]:
     or had to be loaded (misses), and the bytes kept of all origins together.
     """
     kept = {"cache_bytes": _current.cache.nbytes}
-    return {name: origin.statistics() | kept for name, origin in _current.origins.items()}
+    return {name: origin.statistics() | kept for name, origin in [*_current.origins.items()]}
 
 
 @contextmanager
@@ -155,9 +155,10 @@ def observing(observer: Observer) -> Iterator[Observer]:
 
 def _start_afresh() -> None:
     global _current
-    observers = _current.observers
-    _current = Process()
-    _current.observers = observers
+    parent, _current = _current, Process()
+    _current.observers = parent.observers
+    _current.result_memory = parent.result_memory
+    _current.result_memory.start_afresh()
 
 
 def _close() -> None:

@@ -31,6 +31,13 @@ class ResultMemory:
     """Gives memory to results, and keeps it when a result and all of its views are gone."""
 
     def __init__(self) -> None:
+        self.start_afresh()
+
+    def start_afresh(self) -> None:
+        """Keep nothing. After a fork, another thread may have held the lock, which has no end.
+
+        What is lent refers to this object, so it has to be the same one.
+        """
         # A result may end at any moment, also within these methods: by garbage collection.
         self._mutex = RLock()
         self._kept: deque[mmap.mmap] = deque()

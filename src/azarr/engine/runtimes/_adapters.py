@@ -20,17 +20,17 @@ class ThreadedStore(AsyncStore):
 
     def __init__(self, store: BlockingStore) -> None:
         self.blocking = store
-        self.origin = store.origin
-        self.latency = store.latency
-        self.read_only = store.read_only
-        self.conditional = store.conditional
-        self.atomic_delete_if = store.atomic_delete_if
-        self.retry = store.retry
+        self._describe_as(store)
+
+    @property
+    def uncached(self) -> ThreadedStore:
+        uncached = self.blocking.uncached
+        return self if uncached is self.blocking else ThreadedStore(uncached)
 
     async def _hop(self, function: Callable[..., T], *args: Any) -> T:
-        import anyio.to_thread
+        from azarr.engine.runtimes._threads import in_thread
 
-        return await anyio.to_thread.run_sync(function, *args)
+        return await in_thread(function, *args)
 
     async def get(self, key: str, default: Any = None) -> Buffer | Any:
         return await self._hop(self.blocking.get, key, default)
@@ -76,6 +76,11 @@ class ThreadedStore(AsyncStore):
 
     def __repr__(self) -> str:
         return repr(self.blocking)
+
+
+def unadapted(store: Store) -> Store:
+    """The store that somebody has given, whatever shape it is used in."""
+    return store.blocking if isinstance(store, ThreadedStore) else store
 
 
 def async_store(store: Store) -> AsyncStore:

@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 
 import anyio
 import anyio.lowlevel
-import anyio.to_thread
 
 from azarr import config
 from azarr.engine.process._cache import Changing
@@ -20,9 +19,11 @@ from azarr.engine.process._permit import Permit
 from azarr.engine.process._process import process
 from azarr.engine.runtimes._adapters import async_store
 from azarr.engine.runtimes._blocking import BlockingRuntime
+from azarr.engine.runtimes._listing import Listing
 from azarr.engine.runtimes._loader import cached_document
 from azarr.engine.runtimes._requests import Requests
-from azarr.engine.runtimes._runtime import SCAN_KEYS, Children, Keys, Ranges, Work
+from azarr.engine.runtimes._runtime import Children, Keys, Ranges, Work
+from azarr.engine.runtimes._threads import in_thread
 from azarr.stores import AsyncStore, Store, copy_into
 from azarr.typing import Buffer, ByteRange, Generation
 
@@ -145,14 +146,12 @@ class AnyioRuntime:
         return await self._requests.send("size", key, partial(self.store.size, key))
 
     async def scan(self, prefix: str) -> AsyncGenerator[Keys, None]:
-        batch: Keys = []
-        async for key in self.store.list(prefix):
-            batch.append(key)
-            if len(batch) >= SCAN_KEYS:
-                yield batch
-                batch = []
-        if batch:
-            yield batch
+        listing = Listing(self.store, prefix)
+        try:
+            while not listing.ended:
+                yield await self._requests.send("list", prefix, listing.batch)
+        finally:
+            await listing.close()
 
     def beside(self, store: Store) -> AnyioRuntime:
         return AnyioRuntime(async_store(store))
@@ -168,7 +167,7 @@ class AnyioRuntime:
         await anyio.sleep(seconds)
 
     async def compute(self, function: Callable[..., T], *args: Any) -> T:
-        return await in_thread(function, *args)
+        return await in_thread(function, *args, limiter=_compute_threads())
 
     async def for_each(
         self, work: Work, steps: Iterator[Any], count: int, nbytes: int, grain: int = 0
@@ -212,14 +211,9 @@ def _within_bytes(work: Work, nbytes: int) -> Work:
     share = Permit(("bytes",), lambda: limit, nbytes)
 
     async def one_by_one(steps: Iterator[Any]) -> None:
-        more = True
-        while more:
-            more = False
+        for step in steps:
             async with share:
-                for step in steps:
-                    await work(iter((step,)))
-                    more = True
-                    break
+                await work(iter((step,)))
 
     return one_by_one
 
@@ -236,17 +230,12 @@ class InlineRuntime(BlockingRuntime):
         await anyio.sleep(seconds)
 
     async def compute(self, function: Callable[..., T], *args: Any) -> T:
-        return await in_thread(function, *args)
+        return await in_thread(function, *args, limiter=_compute_threads())
 
     async def for_each(
         self, work: Work, steps: Iterator[Any], count: int, nbytes: int, grain: int = 0
     ) -> None:
         await work(steps)
-
-
-async def in_thread(function: Callable[..., T], *args: Any) -> T:
-    """What a pure function gives, computed in one of the threads that are for that."""
-    return await anyio.to_thread.run_sync(function, *args, limiter=_compute_threads())
 
 
 def _compute_threads() -> anyio.CapacityLimiter:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+LOOK = 0.05
+"""Seconds between two looks at whether somebody still waits for this thread."""
+
 SMALL_BYTES = 64 * 1024
 ROW = 64
 WORTH_A_THREAD = 60e-6
@@ -122,7 +125,7 @@ class BlockingRuntime:
         return self if store is self.store else type(self)(store, self._stop)
 
     def lock(self, key: str, domain: str | None = None) -> ThreadLock:
-        return ThreadLock((domain or self.store.origin, key))
+        return ThreadLock((domain or self.store.origin, key), self._stop)
 
     async def sleep(self, seconds: float) -> None:
         if self._stop is None:
@@ -144,7 +147,7 @@ class BlockingRuntime:
             if time.perf_counter() - start > ROW * WORTH_A_THREAD:
                 threads, row = threads_worth(count // ROW), ROW
         if threads > 1:
-            _for_each_in_threads(work, steps, threads, self._stop, row)
+            _for_each_in_threads(work, mine, threads, row)
         else:
             await work(mine)
 
@@ -154,12 +157,17 @@ class BlockingRuntime:
 
 
 class ThreadLock:
-    """A chunk lock that blocks the calling thread; an async context manager only in form."""
+    """A chunk lock that blocks the calling thread; an async context manager only in form.
 
-    __slots__ = ("_name",)
+    Args:
+        stop: set by another thread when nobody waits for the lock any more.
+    """
 
-    def __init__(self, name: tuple[str, str]) -> None:
+    __slots__ = ("_name", "_stop")
+
+    def __init__(self, name: tuple[str, str], stop: threading.Event | None = None) -> None:
         self._name = name
+        self._stop = stop
 
     async def __aenter__(self) -> None:
         permits = process().permits
@@ -170,8 +178,10 @@ class ThreadLock:
         if permits.acquire_or_wait(self._name, waiter):
             return
         try:
-            handed_over.wait()
-        except BaseException:  # Ctrl-C
+            while not handed_over.wait(None if self._stop is None else LOOK):
+                if self._stop is not None and self._stop.is_set():
+                    raise Stopped
+        except BaseException:  # or Ctrl-C
             permits.abandon(self._name, waiter)
             raise
 
@@ -204,11 +214,10 @@ def _until(stop: threading.Event, steps: Iterator[T]) -> Iterator[T]:
 class _SharedSteps:
     """One iterator of steps for several threads, and the first error of any of them."""
 
-    def __init__(self, steps: Iterator[Any], stop: threading.Event | None, row: int) -> None:
+    def __init__(self, steps: Iterator[Any], row: int) -> None:
         self._steps = steps
         self._row = row
         self._mutex = threading.Lock()
-        self._stop = stop
         self._stopped = False
         self.error: BaseException | None = None
 
@@ -219,8 +228,6 @@ class _SharedSteps:
 
     def __iter__(self) -> Iterator[Any]:
         while not self._stopped:
-            if self._stop is not None and self._stop.is_set():
-                raise Stopped
             with self._mutex:
                 row = list(islice(self._steps, self._row))
             if not row:
@@ -228,11 +235,9 @@ class _SharedSteps:
             yield from row
 
 
-def _for_each_in_threads(
-    work: Work, steps: Iterator[Any], threads: int, stop: threading.Event | None, row: int
-) -> None:
+def _for_each_in_threads(work: Work, steps: Iterator[Any], threads: int, row: int) -> None:
     """The caller's thread is one of the workers: a busy pool slows it down but never blocks it."""
-    shared = _SharedSteps(steps, stop, row)
+    shared = _SharedSteps(steps, row)
 
     def run() -> None:
         try:

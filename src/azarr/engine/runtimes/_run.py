@@ -16,7 +16,7 @@ from azarr.engine.process._background import BackgroundCall
 from azarr.engine.process._process import process
 from azarr.engine.process._turns import take_turns
 from azarr.engine.runtimes._adapters import async_store
-from azarr.engine.runtimes._blocking import BlockingRuntime, Stopped, drive
+from azarr.engine.runtimes._blocking import BlockingRuntime, drive
 from azarr.engine.runtimes._runtime import Runtime
 from azarr.stores import BlockingStore, Store
 
@@ -70,7 +70,7 @@ class Operation(Generic[T_co]):
         Hundreds of requests in flight are cheap on a loop, and the loop has the limits and retries;
         a remote store that only blocks is called in worker threads.
         """
-        return _awaits(self.store) or (self.beside is not None and _awaits(self.beside))
+        return awaits(self.store) or (self.beside is not None and awaits(self.beside))
 
     def takes_at_most(self, seconds: float) -> bool:
         """Whether an upper estimate of the time it takes, beside waiting for the store, is so."""
@@ -81,17 +81,16 @@ class Operation(Generic[T_co]):
         return nbytes * BYTE_SECONDS <= seconds
 
 
-def _awaits(store: Store) -> bool:
+def awaits(store: Store) -> bool:
+    """Whether requests to a store need an event loop."""
     return store.is_async or store.latency == "remote"
 
 
 def run(operation: Operation[T]) -> T:
     """Do it now, in this thread, or on the background event loop if the store is async only."""
-    store = operation.store
-    both = operation.beside is not None
-    if (store.is_async or store.latency == "remote" or both) and operation.awaits:
+    if operation.awaits:
         return start_operation(operation).result()
-    return drive(operation.body(BlockingRuntime(store)))  # type: ignore[arg-type]
+    return drive(operation.body(BlockingRuntime(operation.store)))  # type: ignore[arg-type]
 
 
 async def run_async(operation: Operation[T]) -> T:
@@ -122,7 +121,7 @@ async def compute_async(takes_long: bool, function: Callable[..., T], *args: Any
     """What a pure function gives before there is an operation, computed where it blocks nobody."""
     if not takes_long:
         return function(*args)
-    from azarr.engine.runtimes._anyio import in_thread
+    from azarr.engine.runtimes._threads import in_thread
 
     return await in_thread(function, *args)
 
@@ -143,38 +142,14 @@ def _is_elsewhere(operation: Operation[Any]) -> bool:
 
 async def _run_in_thread(operation: Operation[T], store: BlockingStore) -> T:
     """One hop for the whole operation. When cancelled, it stops before its next step."""
-    import anyio
-    import anyio.lowlevel
-    import anyio.to_thread
+    from azarr.engine.runtimes._threads import in_thread
 
     stop = threading.Event()
 
     def body() -> T:
         return drive(operation.body(BlockingRuntime(store, stop)))
 
-    if operation.steps <= 1:
-        return await anyio.to_thread.run_sync(body)
-    outcome: list[T | Exception] = []
-
-    async def set_stop_when_cancelled() -> None:
-        try:
-            await anyio.sleep_forever()
-        finally:
-            stop.set()
-
-    async with anyio.create_task_group() as group:
-        group.start_soon(set_stop_when_cancelled)
-        try:
-            outcome.append(await anyio.to_thread.run_sync(body))
-        except Exception as error:
-            outcome.append(error)
-        group.cancel_scope.cancel()
-    result = outcome[0]
-    if isinstance(result, Stopped):
-        await anyio.lowlevel.checkpoint()  # raises the cancellation that stopped it
-    if isinstance(result, Exception):
-        raise result
-    return result
+    return await in_thread(body, stop=stop.set)
 
 
 def start(body: Callable[[], Coroutine[Any, Any, T]]) -> BackgroundCall[T]:

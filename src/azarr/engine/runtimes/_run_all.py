@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from azarr.engine.runtimes._run import Operation, run, run_async, start
-from azarr.stores import AsyncStore
 
 T = TypeVar("T")
 
 
 def run_all(operations: Sequence[Operation[T]]) -> list[T]:
-    """Do all of them; those on async stores wait for their stores at the same time."""
-    remote = [operation for operation in operations if isinstance(operation.store, AsyncStore)]
-    if len(operations) < 2 or not remote:
+    """Do all of them; those that await their stores wait for their stores at the same time."""
+    if len(operations) < 2 or not any(operation.awaits for operation in operations):
         return [run(operation) for operation in operations]
     return start(lambda: run_all_async(operations)).result()
 

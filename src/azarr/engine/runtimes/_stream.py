@@ -13,7 +13,6 @@ from typing import Any, Generic, Self, TypeVar
 from azarr.engine.process._background import BackgroundCall
 from azarr.engine.runtimes._run import Operation, run, run_async, start_operation
 from azarr.errors import UsageError
-from azarr.stores import AsyncStore
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -22,8 +21,8 @@ T = TypeVar("T")
 class Stream(Generic[K, T]):
     """Results of operations in order, blocking.
 
-    On an async store, `ahead` operations are under way on the background event loop while the
-    caller works. On a blocking store an operation is carried out when its result is asked for.
+    On an async or a remote store, `ahead` operations are under way on the background event loop
+    while the caller works. On any other an operation is carried out when its result is asked for.
     """
 
     def __init__(self, operations: Iterable[tuple[K, Operation[T]]], ahead: int) -> None:
@@ -40,13 +39,13 @@ class Stream(Generic[K, T]):
             if item is None:
                 break
             name, operation = item
-            remote = isinstance(operation.store, AsyncStore)
-            self._begun.append((name, start_operation(operation) if remote else operation))
+            begun = start_operation(operation) if operation.awaits else operation
+            self._begun.append((name, begun))
         if not self._begun:
             raise StopIteration
-        name, begun = self._begun.popleft()
+        name, first = self._begun.popleft()
         try:
-            return name, run(begun) if isinstance(begun, Operation) else begun.result()
+            return name, run(first) if isinstance(first, Operation) else first.result()
         except BaseException:
             self.close()
             raise
@@ -60,10 +59,12 @@ class Stream(Generic[K, T]):
     def close(self) -> None:
         """Stop what is under way; nothing more comes out."""
         self._operations = iter(())
-        while self._begun:
-            _, begun = self._begun.popleft()
-            if isinstance(begun, BackgroundCall):
-                begun.cancel()
+        calls = [begun for _, begun in self._begun if isinstance(begun, BackgroundCall)]
+        self._begun.clear()
+        for call in calls:
+            call.stop()
+        for call in calls:
+            call.cancel()
 
 
 class AsyncStream(Generic[K, T]):

@@ -57,6 +57,6 @@ class AwaitedWay:
         return await run_all_async(operations)
 
     async def call(self, function: Callable[..., T], *args: Any) -> T:
-        import anyio.to_thread
+        from azarr.engine.runtimes._threads import in_thread
 
-        return await anyio.to_thread.run_sync(function, *args)
+        return await in_thread(function, *args)

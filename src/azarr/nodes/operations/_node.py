@@ -276,7 +276,7 @@ def open_array(
             raise ArrayNotFoundError(f"no array at {at.name}{hint}")
         return await create_array(at, arguments).body(runtime)
 
-    return Operation(at.store, body, beside=at.chunk_store)
+    return Operation(at.store, body)
 
 
 def create_group(
