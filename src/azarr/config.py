@@ -82,8 +82,9 @@ class Config:
         threaded_chunk_bytes: chunks of at least this many decoded bytes are worth a thread.
             Decoding 64 KiB takes about the 50 us below which two threads only fight for the
             interpreter lock.
-        inline_seconds: an awaited operation on an in-memory store that should take no longer than
-            this runs on the event loop itself; a longer one in a worker thread.
+        inline_seconds: an awaited operation on what is in memory, a store or the pages of a file,
+            that should take no longer than this runs on the event loop itself; a longer one in a
+            worker thread.
         coalesce_gap: two byte ranges of a shard are read as one if at most this many bytes lie
             between them; None: 16 KiB on local disk (a `pread` costs 3 us, in which 16 KiB are
             copied), 1 MiB over a network (10 ms at 100 MB/s, a request costs more). A shard of at

@@ -25,6 +25,7 @@ from azarr.nodes.operations import (
     _node as node_operations,
     _store as store_operations,
 )
+from azarr.nodes.operations._place import child_place, normalize_path
 
 __all__ = [
     "Array",
@@ -39,6 +40,7 @@ __all__ = [
     "async_node",
     "blocking_node",
     "change_operations",
+    "child_place",
     "creation",
     "consolidated",
     "group_creation",
@@ -46,6 +48,7 @@ __all__ = [
     "likeness",
     "migration",
     "node_operations",
+    "normalize_path",
     "state_of",
     "store_operations",
     "tree_of",

@@ -15,7 +15,8 @@ from azarr.nodes._views import ArrayViews
 from azarr.nodes.arguments._arguments import ArrayArguments
 from azarr.nodes.operations import _array as operations
 from azarr.nodes.operations._array import Fields, deferred
-from azarr.nodes.operations._node import open_array, place
+from azarr.nodes.operations._node import open_array
+from azarr.nodes.operations._place import place
 from azarr.typing import NDArray, ZarrFormat
 
 

@@ -13,6 +13,7 @@ from azarr.nodes._group import Group
 from azarr.nodes._group_contents import AsyncGroupContents
 from azarr.nodes.arguments._arguments import AUTO, ArrayArguments
 from azarr.nodes.operations import _creation as creation, _node as operations
+from azarr.nodes.operations._place import child_place, member_place, place
 from azarr.typing import ZarrFormat
 
 
@@ -44,7 +45,7 @@ class AsyncGroup(AsyncGroupContents):
         zarr_format: ZarrFormat | None = None,
     ) -> AsyncGroup:
         """Open a group that exists; the arguments are those of `Group`."""
-        at = operations.place(
+        at = place(
             store,
             path,
             read_only=read_only,
@@ -84,7 +85,7 @@ class AsyncGroup(AsyncGroupContents):
 
     async def setitem(self, path: str, value: Any) -> None:
         """Await what `Group.__setitem__` does."""
-        operations.member_place(self._state, path)
+        member_place(self._state, path)
         await self.array(path, value, overwrite=True)
 
     async def delitem(self, path: str) -> None:
@@ -128,7 +129,7 @@ class AsyncGroup(AsyncGroupContents):
         **kwargs: Any,
     ) -> AsyncArray:
         """Await `Group.create_array`."""
-        at, kwargs = creation.opened_with(operations.child_place(self._state, name), kwargs)
+        at, kwargs = creation.opened_with(child_place(self._state, name), kwargs)
         arguments = ArrayArguments(
             shape=shape,
             dtype=dtype,
@@ -151,13 +152,13 @@ class AsyncGroup(AsyncGroupContents):
         self, name: str, overwrite: bool = False, attributes: Any = None
     ) -> AsyncGroup:
         """Await `Group.create_group`."""
-        at = operations.child_place(self._state, name)
+        at = child_place(self._state, name)
         created = await run_async(operations.create_group(at, attributes, overwrite))
         return AsyncGroup._of(created)  # type: ignore[no-any-return]
 
     async def require_group(self, name: str, overwrite: bool = False) -> AsyncGroup:
         """Await `Group.require_group`."""
-        at = operations.child_place(self._state, name)
+        at = child_place(self._state, name)
         opened = await run_async(operations.open_group(at, "w" if overwrite else "a"))
         return AsyncGroup._of(opened)  # type: ignore[no-any-return]
 

@@ -11,6 +11,7 @@ from azarr.nodes._attributes import Attributes
 from azarr.nodes._group_contents import GroupContents
 from azarr.nodes.arguments._arguments import AUTO, ArrayArguments
 from azarr.nodes.operations import _creation as creation, _node as operations
+from azarr.nodes.operations._place import child_place, member_place, place
 from azarr.typing import ZarrFormat
 
 
@@ -54,7 +55,7 @@ class Group(GroupContents, MutableMapping[str, Any]):
         meta_array: Any = None,
         zarr_format: ZarrFormat | None = None,
     ) -> None:
-        at = operations.place(
+        at = place(
             store,
             path,
             read_only=read_only,
@@ -87,7 +88,7 @@ class Group(GroupContents, MutableMapping[str, Any]):
 
     def __setitem__(self, path: str, value: Any) -> None:
         """Store an array-like as a new array, replacing what is there."""
-        operations.member_place(self._state, path)
+        member_place(self._state, path)
         self.array(path, value, overwrite=True)
 
     def __delitem__(self, path: str) -> None:
@@ -135,7 +136,7 @@ class Group(GroupContents, MutableMapping[str, Any]):
 
         Two round trips, whatever the depth of `name`.
         """
-        at, kwargs = creation.opened_with(operations.child_place(self._state, name), kwargs)
+        at, kwargs = creation.opened_with(child_place(self._state, name), kwargs)
         arguments = ArrayArguments(
             shape=shape,
             dtype=dtype,
@@ -155,12 +156,12 @@ class Group(GroupContents, MutableMapping[str, Any]):
 
     def create_group(self, name: str, overwrite: bool = False, attributes: Any = None) -> Group:
         """Create a group under the group. Two round trips."""
-        at = operations.child_place(self._state, name)
+        at = child_place(self._state, name)
         return Group._of(run(operations.create_group(at, attributes, overwrite)))  # type: ignore[no-any-return]
 
     def require_group(self, name: str, overwrite: bool = False) -> Group:
         """Open a group under the group, created if it does not exist."""
-        at = operations.child_place(self._state, name)
+        at = child_place(self._state, name)
         mode = "w" if overwrite else "a"
         return Group._of(run(operations.open_group(at, mode)))  # type: ignore[no-any-return]
 

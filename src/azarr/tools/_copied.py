@@ -14,6 +14,7 @@ from azarr.model import DataType
 from azarr.nodes import (
     array_operations,
     change_operations,
+    child_place,
     creation,
     group_operations,
     likeness,
@@ -221,7 +222,7 @@ class Group(_Own):
         await self._do(node_operations.delete_child(self.state, name))
 
     async def require_group(self, name: str) -> GroupNode:
-        at = node_operations.child_place(self.state, name)
+        at = child_place(self.state, name)
         return Group(await self._do(node_operations.open_group(at, "a")), self.way)
 
     async def create(self, name: str, like: ArrayNode, kws: dict[str, Any]) -> ArrayNode:

@@ -8,7 +8,7 @@ from typing import Any
 
 from azarr.engine import MANY_STEPS, Operation, Runtime, Way
 from azarr.errors import CopyError, ReadOnlyError, UsageError
-from azarr.nodes import node_operations
+from azarr.nodes import normalize_path
 from azarr.stores import make_store
 from azarr.tools._tool import Counts, Log, Tool, check_if_exists, logging_to, summary
 
@@ -63,7 +63,7 @@ def copy_store(
     """
     check_if_exists(if_exists, ("raise", "replace", "skip"))
     rules = _compiled(excludes, flags), _compiled(includes, flags)
-    start, end = (node_operations.normalize_path(path) for path in (source_path, dest_path))
+    start, end = (normalize_path(path) for path in (source_path, dest_path))
     origin, goal = make_store(source), make_store(dest)
     if goal.read_only and not dry_run:
         raise ReadOnlyError(f"{goal!r} is read-only")

@@ -14,7 +14,7 @@ import numpy as np
 from azarr.engine._failure import located
 from azarr.engine._state import ArrayState
 from azarr.engine.arrays._inventory import at_chunks
-from azarr.engine.arrays._merge import Merger, merger
+from azarr.engine.arrays._merge import MergerOf, mergers
 from azarr.engine.arrays._read import reading
 from azarr.engine.arrays._scatter import DIRECT_BYTES
 from azarr.engine.hierarchy._hierarchy import DOCUMENT_BYTES, at_once
@@ -85,7 +85,7 @@ class Attempt:
         longer, self._plan = lengthened(current, self._data.shape, self._axis)
         self._array = replace(array, metadata=longer)
         if self._plan is not None:
-            self._merge: Merger = merger(self._array, self._plan, None)
+            self._merge: MergerOf = mergers(self._array, self._plan, None)
             self._source = self._plan.source(self._data)
 
     async def look(self, check: Check, recall: bool) -> None:
@@ -238,7 +238,7 @@ class Attempt:
         key, selection, out_selection, whole = step
         old, generation = seen
         part = self._source[out_selection]
-        merge = self._merge.at(key)
+        merge = self._merge(key)
         try:
             if whole:
                 new = await self._run(merge.encoded, selection, part)
@@ -318,7 +318,7 @@ class Attempt:
                 if old is None and self._chunks.store.atomic_delete_if:
                     await self._chunks.delete_if(key, generation)
                 else:
-                    value = self._merge.at(key).empty() if old is None else old
+                    value = self._merge(key).empty() if old is None else old
                     await self._chunks.set_if(key, value, generation)
 
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import copy
-from functools import partial
 from math import prod
 from operator import gt
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
@@ -31,9 +30,6 @@ a core: of 8 KiB each it takes half the time of as many copies."""
 class Merger(Protocol):
     """Makes the bytes to store for one key."""
 
-    def at(self, key: str) -> Merger:
-        """The same for one key, where what is stored depends on where the chunk lies."""
-
     def encoded(self, selection: Any, part: NDArray) -> Buffer | None:
         """The value when `part` is all of the chunk that lies inside the array."""
 
@@ -44,17 +40,22 @@ class Merger(Protocol):
         """The value that says nothing but the fill value, where one has to be stored."""
 
 
-def merger(array: ArrayState, plan: Plan, fields: FieldNames) -> Merger:
-    """The merger for writing a plan to an array."""
+MergerOf: TypeAlias = Callable[[str], Merger]
+"""The merger for a key: what is stored may depend on where the chunk lies."""
+
+
+def mergers(array: ArrayState, plan: Plan, fields: FieldNames) -> MergerOf:
+    """The mergers for writing a plan to an array."""
     if array.varied:
-        return VariedMerger(array, plan, fields)
+        return lambda key: mergers(array.at(key), plan, fields)(key)
     layout = array.shards
     is_empty = None if array.write_empty_chunks else emptiness(array)
     pipeline = array.pipeline if layout is None else layout.inner
     chunks = ChunkMerger(pipeline, array.fill, plan.flat, fields, is_empty)
     if pipeline.extent is not None and not config.get().n5_pad_edges:
-        chunks.lies_inside = partial(_inside, array)
-    return chunks if layout is None else ShardMerger(layout, plan, chunks)
+        return lambda key: chunks.of_shape(_inside(array, key))
+    one = chunks if layout is None else ShardMerger(layout, plan, chunks)
+    return lambda key: one
 
 
 def _inside(array: ArrayState, key: str) -> Shape:
@@ -65,36 +66,8 @@ def _inside(array: ArrayState, key: str) -> Shape:
     return metadata.chunk_grid.inside(coords, metadata.shape)
 
 
-class VariedMerger:
-    """Where chunks have different shapes: for each key the merger of its own."""
-
-    def __init__(self, array: ArrayState, plan: Plan, fields: FieldNames) -> None:
-        self._array = array
-        self._plan = plan
-        self._fields = fields
-
-    def at(self, key: str) -> Merger:
-        return merger(self._array.at(key), self._plan, self._fields)
-
-    # What is left is asked of the merger of a key.
-    def encoded(self, selection: Any, part: NDArray) -> Buffer | None:
-        raise NotImplementedError
-
-    def merged(self, old: Buffer | None, selection: Any, part: NDArray) -> Buffer | None:
-        raise NotImplementedError
-
-    def empty(self) -> Buffer:
-        raise NotImplementedError
-
-
 class ChunkMerger:
-    """Merges into one chunk: decode, assign, encode.
-
-    Attributes:
-        lies_inside: of a key's chunk, where what lies outside of the array is not stored; or None.
-    """
-
-    lies_inside: Callable[[str], Shape] | None = None
+    """Merges into one chunk: decode, assign, encode."""
 
     def __init__(
         self,
@@ -112,11 +85,10 @@ class ChunkMerger:
         self._shape = self._stored_shape = pipeline.chunk_shape
         self._dtype = pipeline.data_type.dtype
 
-    def at(self, key: str) -> ChunkMerger:
-        if self.lies_inside is None:
-            return self
+    def of_shape(self, shape: Shape) -> ChunkMerger:
+        """The same for a chunk of which only so much is stored: what lies inside the array."""
         here = copy(self)
-        here._stored_shape = self.lies_inside(key)
+        here._stored_shape = shape
         return here
 
     @property
@@ -188,9 +160,6 @@ class ShardMerger:
         row = inner.nbytes * prod(layout.counts[1:])
         plain = inner.layout == "C" and chunks.whole_elements and len(layout.counts) > 0
         self._in_blocks = plain and row <= ROW_BYTES
-
-    def at(self, key: str) -> ShardMerger:
-        return self
 
     def encoded(self, selection: Any, part: NDArray) -> Buffer | None:
         layout = self._layout

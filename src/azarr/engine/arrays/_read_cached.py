@@ -1,8 +1,4 @@
-"""Reading through the cache: what is kept is not asked for again, and asked for once by many.
-
-Whoever needs a value that is not kept loads it alone, and the others wait for it. What has to be
-checked costs a request without a body; what has changed, one more.
-"""
+"""Reading through the cache: what is kept is not asked for again, and asked for once by many."""
 
 from __future__ import annotations
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from math import inf, prod
 from typing import Any, NoReturn, TypeAlias, TypeVar
 
 import numpy as np
@@ -20,10 +19,11 @@ from azarr import config
 from azarr.codecs import Entry, Index, ShardLayout, coalesce, cut_entries
 from azarr.engine._failure import located
 from azarr.engine._state import ArrayState
-from azarr.engine.arrays._batch import Batch, most_together
-from azarr.engine.arrays._destination import Destination, Row, rows_of
+from azarr.engine.arrays._batch import Batch
+from azarr.engine.arrays._destination import Destination, Row
+from azarr.engine.arrays._inner_plans import InnerPlan, InnerPlans
 from azarr.engine.arrays._reading import Reading
-from azarr.engine.arrays._scatter import DIRECT_BYTES, LONG_BYTES, in_order, scatterer, view_of
+from azarr.engine.arrays._scatter import DIRECT_BYTES, LONG_BYTES, scatterer, view_of
 from azarr.engine.process._process import process
 from azarr.engine.runtimes._runtime import CONFLICTS, Runtime, compute_if
 from azarr.errors import ChunkDataError, ConflictError, ShortReadError
@@ -85,7 +85,7 @@ def shard_reading(
     """
     target = plan.target(out)
     reader = ShardReader(runtime, array, layout, fields, plan.count)
-    inner_plans = _InnerPlans(plan, layout)
+    inner_plans = InnerPlans(plan, layout)
 
     async def work(steps: Iterator[Step[str]]) -> None:
         batch, key = reader.batch(), None
@@ -108,78 +108,6 @@ def shard_reading(
     steps = plan.steps(array.metadata.chunk_key_encoding, array.prefix)
     nbytes = array.pipeline.nbytes
     return Reading(work, steps, plan.count, nbytes, array.grain, lambda: plan.finish(target, out))
-
-
-@dataclass(frozen=True, slots=True)
-class _InnerPlan:
-    """The plan of a selection inside a shard, with its steps: one per inner chunk.
-
-    Attributes:
-        numbers: of the inner chunks, a column of the steps.
-        singles: a row of each step.
-        rows: the steps in rows of neighbours.
-        whole: whether that is every inner chunk.
-        in_order: whether elements are selected as they lie in the shard, none left out between.
-    """
-
-    plan: Plan
-    numbers: Sequence[int]
-    singles: Sequence[Row]
-    rows: Sequence[Row]
-    whole: bool
-    in_order: bool
-
-    def entries(self, index: Index, most: float = inf) -> list[Entry | None]:
-        """Where the inner chunks are: the entry of each, or of each row of neighbours.
-
-        Args:
-            most: as for `coalesce`, which then gives the same for both.
-        """
-        if self.rows_in(index, most) is self.singles:
-            return index.entries(self.numbers)
-        return [*index.spans((row[0][0], row[-1][0]) for row in self.rows)]
-
-    def rows_in(self, index: Index, most: float = inf) -> Sequence[Row]:
-        """The steps of each of these entries."""
-        if self.rows is self.singles or not index.adjacent:
-            return self.singles
-        ((_, nbytes),) = index.spans([(self.numbers[0], self.numbers[-1])])
-        return self.rows if nbytes <= most else self.singles
-
-
-class _InnerPlans:
-    """Plans inside shards. Neighbouring shards mostly have the same one, which is made once."""
-
-    def __init__(self, plan: Plan, layout: ShardLayout) -> None:
-        self._plan = plan
-        self._layout = layout
-        self._most = most_together(layout.inner)
-        self._last: tuple[Any, _InnerPlan] | None = None
-
-    def of(self, selection: Any) -> _InnerPlan:
-        """The plan of a step's chunk selection."""
-        last = self._last
-        if not _is_comparable(selection):
-            return self._made(selection)
-        if last is None or last[0] != selection:
-            self._last = last = selection, self._made(selection)
-        return last[1]
-
-    def _made(self, selection: Any) -> _InnerPlan:
-        layout = self._layout
-        plan = self._plan.inner(selection, layout.shape, layout.inner.chunk_shape)
-        steps = list(plan.steps(layout))
-        numbers = [number for number, *_ in steps]
-        singles: list[Row] = [(step,) for step in steps]
-        rows = rows_of(steps, self._most) if plan.sliced and len(steps) > 1 else singles
-        return _InnerPlan(
-            plan,
-            numbers,
-            singles=singles,
-            rows=rows,
-            whole=len(steps) == prod(layout.counts),
-            in_order=in_order(selection),
-        )
 
 
 class ShardReader:
@@ -225,7 +153,7 @@ class ShardReader:
         raise error
 
     async def read(
-        self, key: str, inner: _InnerPlan, out: NDArray, whole: bool, batch: Batch
+        self, key: str, inner: InnerPlan, out: NDArray, whole: bool, batch: Batch
     ) -> None:
         """Read a selection of a shard; it is all in `out` when the batch has been flushed.
 
@@ -381,7 +309,7 @@ class ShardReader:
     def _name(self, key: str) -> Hashable:
         return index_name(self._origin, key, self._layout)
 
-    def _copied(self, shard: Buffer, inner: _InnerPlan, out: NDArray) -> Index | None:
+    def _copied(self, shard: Buffer, inner: InnerPlan, out: NDArray) -> Index | None:
         """The index of a whole shard; None: it is in `out`, for all of it could be copied at once.
 
         That takes a fifth of the time of small chunks.
@@ -406,7 +334,7 @@ class ShardReader:
     async def _scatter(
         self,
         key: str,
-        inner: _InnerPlan,
+        inner: InnerPlan,
         out: NDArray,
         batch: Batch,
         index: Index,
@@ -446,8 +374,3 @@ class ShardReader:
         else:
             put(rows, batch)
         inner.plan.finish(target, out)
-
-
-def _is_comparable(selection: Any) -> bool:
-    """Index arrays are not: their comparison gives an array."""
-    return type(selection) is tuple and all(type(axis) in (slice, int) for axis in selection)

@@ -46,7 +46,7 @@ def scatterer(
             target[out_selection] = decode(data)[fields][chunk_selection]
 
         return scatter_fields
-    if not pipeline.decodes_into or pipeline.nbytes < DIRECT_BYTES:
+    if not pipeline.decodes_into:
 
         def scatter_small(data: Buffer, chunk_selection: Any, out_selection: Any) -> None:
             target[out_selection] = decode(data)[chunk_selection]

@@ -18,7 +18,7 @@ import numpy as np
 from azarr.engine._failure import located
 from azarr.engine._state import ArrayState
 from azarr.engine._synchronizers import exclusive
-from azarr.engine.arrays._merge import Merger, merger
+from azarr.engine.arrays._merge import MergerOf, mergers
 from azarr.engine.arrays._scatter import DIRECT_BYTES, LONG_BYTES, Scratch, copy_into
 from azarr.engine.runtimes._runtime import CONFLICTS, Runtime, compute_if
 from azarr.errors import ConflictError
@@ -42,7 +42,7 @@ async def write(
     reaches out of the array.
     """
     source = await compute_if(runtime, value.nbytes >= LONG_BYTES, plan.source, value)
-    merge = merger(array, plan, fields)
+    merge = mergers(array, plan, fields)
     chunks = _ChunkWriter(runtime, array, merge)
     whole_allowed = fields is None and not plan.flat and not only_stored
     in_rows = whole_allowed and chunks.in_rows
@@ -59,7 +59,7 @@ async def write(
                 if not whole or chunks.reaches_out(key, part):
                     rest.append(step)
                     return
-                yield key, merge.at(key).encoded(chunk_selection, part)
+                yield key, merge(key).encoded(chunk_selection, part)
 
         async def one(step: Step[str]) -> None:
             nonlocal key
@@ -91,7 +91,7 @@ async def write(
 class _ChunkWriter:
     """Stores the values of single keys."""
 
-    def __init__(self, runtime: Runtime, array: ArrayState, merge: Merger) -> None:
+    def __init__(self, runtime: Runtime, array: ArrayState, merge: MergerOf) -> None:
         self._runtime = runtime
         self._array = array
         self._merge = merge
@@ -112,7 +112,7 @@ class _ChunkWriter:
 
     async def replace(self, key: str, selection: Any, part: NDArray) -> None:
         """Store a chunk of which everything inside the array is given."""
-        encoded = self._merge.at(key).encoded
+        encoded = self._merge(key).encoded
         memory = self._memory_for(part)
         if memory is None:
             value = await self._run(encoded, selection, part)
@@ -145,7 +145,7 @@ class _ChunkWriter:
         Requests: one if it does not exist yet, as when an array is filled for the first time.
         """
         if self._conditional and self._synchronizer is None:
-            value = await self._run(self._merge.at(key).encoded, selection, part)
+            value = await self._run(self._merge(key).encoded, selection, part)
             if value is not None:
                 try:
                     await self._runtime.set_if(key, value, None)
@@ -156,7 +156,7 @@ class _ChunkWriter:
 
     async def update(self, key: str, selection: Any, part: NDArray, create: bool = True) -> None:
         """Change a part of a chunk; other parts keep what anybody else wrote to them."""
-        merge = self._merge.at(key)
+        merge = self._merge(key)
         # Where deleting on condition takes two steps, an update in between would be lost.
         deletes = self._runtime.store.atomic_delete_if
         async with exclusive(self._runtime, self._synchronizer, key):

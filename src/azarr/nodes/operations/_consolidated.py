@@ -16,7 +16,7 @@ from azarr.engine import (
 from azarr.errors import ContainsArrayError, GroupNotFoundError, UsageError
 from azarr.model import METADATA_KEY, GroupMetadata
 from azarr.nodes.arguments._values import check_writable
-from azarr.nodes.operations._node import Place, place
+from azarr.nodes.operations._place import Place, place
 from azarr.typing import ZarrFormat
 
 

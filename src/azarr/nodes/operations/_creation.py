@@ -16,6 +16,7 @@ from azarr.nodes._facade import ArrayFacade, state_of
 from azarr.nodes.arguments._arguments import AUTO, ArrayArguments
 from azarr.nodes.arguments._likeness import likeness
 from azarr.nodes.operations import _node as operations
+from azarr.nodes.operations._place import Place, place
 from azarr.stores import make_store
 from azarr.typing import JSON, Shape, ZarrFormat
 
@@ -87,7 +88,7 @@ def create_array(
         >>> azarr.create_array({}, name="t", shape=(365, 720), chunks=(1, 720), dtype="f4")
         <azarr.Array '/t' (365, 720) float32>
     """
-    at = operations.place(
+    at = place(
         store,
         name,
         zarr_format=zarr_format,
@@ -179,7 +180,7 @@ def create(
         >>> azarr.create((10000, 10000), chunks=(1000, 1000), dtype="i4")
         <azarr.Array (10000, 10000) int32>
     """
-    at = operations.place(
+    at = place(
         store,
         path,
         chunk_store=chunk_store,
@@ -320,7 +321,7 @@ def open_array(
         >>> azarr.open_array("example.zarr", mode="r")[:3]
         array([1, 1, 1], dtype=int32)
     """
-    at = operations.place(
+    at = place(
         store,
         path,
         mode=mode,
@@ -380,7 +381,7 @@ def open(
         >>> azarr.open("example.zarr", mode="r")
         <azarr.Array (10,) int16 read-only>
     """
-    at = operations.place(
+    at = place(
         store,
         path,
         mode=mode,
@@ -413,9 +414,7 @@ def one_format(zarr_format: Any, zarr_version: Any) -> ZarrFormat | None:
     return chosen
 
 
-def opened_with(
-    at: operations.Place, kwargs: dict[str, Any]
-) -> tuple[operations.Place, dict[str, Any]]:
+def opened_with(at: Place, kwargs: dict[str, Any]) -> tuple[Place, dict[str, Any]]:
     """A place opened as further arguments of `create_array` say, and the rest of them.
 
     Raises:

@@ -27,7 +27,7 @@ from azarr.model import ArrayMetadata, GroupMetadata, is_container, node_documen
 from azarr.nodes.arguments._arguments import ArrayArguments, checked_attributes, normalize_shape
 from azarr.nodes.arguments._values import check_writable
 from azarr.nodes.operations import _creation as creation
-from azarr.nodes.operations._node import Place, check_name, child_place
+from azarr.nodes.operations._place import Place, check_name, child_place
 from azarr.typing import ZarrFormat
 
 NodeState = ArrayState | GroupState

@@ -8,6 +8,7 @@ from typing import Any
 from azarr.engine import GroupState, Operation
 from azarr.nodes.operations import _node as operations
 from azarr.nodes.operations._creation import one_format
+from azarr.nodes.operations._place import place
 from azarr.typing import JSON, ZarrFormat
 
 
@@ -40,7 +41,7 @@ def group(
         >>> azarr.group()
         <azarr.Group '/'>
     """
-    at = operations.place(
+    at = place(
         store,
         path,
         chunk_store=chunk_store,
@@ -66,7 +67,7 @@ def create_group(
     Raises:
         ContainsArrayError, ContainsGroupError: there is something already.
     """
-    at = operations.place(store, path, zarr_format=zarr_format, storage_options=storage_options)
+    at = place(store, path, zarr_format=zarr_format, storage_options=storage_options)
     return operations.create_group(at, attributes, overwrite)
 
 
@@ -99,7 +100,7 @@ def open_group(
         GroupNotFoundError: there is no group, and the mode does not let it be created.
         ContainsArrayError: there is an array.
     """
-    at = operations.place(
+    at = place(
         store,
         path,
         mode=mode,

@@ -6,7 +6,7 @@ from typing import Any
 
 from azarr.engine import Metadata, Operation, Runtime, migrate_v1, migrate_v2
 from azarr.nodes.arguments._values import check_writable
-from azarr.nodes.operations._node import place
+from azarr.nodes.operations._place import place
 
 
 def migrate_1to2(store: Any) -> Operation[None]:

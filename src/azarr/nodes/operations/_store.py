@@ -18,7 +18,7 @@ from azarr.errors import UsageError
 from azarr.model import ArrayMetadata, GroupMetadata
 from azarr.nodes.arguments._values import check_writable
 from azarr.nodes.operations import _creation as creation, _group_creation as group_creation
-from azarr.nodes.operations._node import normalize_path, place
+from azarr.nodes.operations._place import normalize_path, place
 from azarr.stores import make_store
 
 
