@@ -16,10 +16,10 @@ from email.utils import formatdate
 from hashlib import md5
 from time import time
 from urllib.parse import parse_qs, quote, unquote
-from xml.sax.saxutils import escape, unescape
+from xml.etree import ElementTree
+from xml.sax.saxutils import escape
 
 _find_range = re.compile(r"bytes=(\d*)-(\d*)").fullmatch
-_find_keys = re.compile(rb"<Key>(.*?)</Key>", re.DOTALL).findall
 
 
 @dataclass(slots=True)
@@ -65,9 +65,14 @@ class Object:
 
 
 class Objects:
-    """The objects of all buckets, by bucket and key."""
+    """The objects of all buckets, by bucket and key.
+
+    Attributes:
+        refusals: of keys, with which codes the next bulk deletes refuse them, one after the other.
+    """
 
     def __init__(self) -> None:
+        self.refusals: dict[str, list[str]] = {}
         self.buckets: dict[str, dict[str, Object]] = {}
         self._sorted: dict[str, list[str]] = {}
 
@@ -155,13 +160,24 @@ class Objects:
         return Answer(204)
 
     def _delete_many(self, bucket: str, objects: dict[str, Object], request: Request) -> Answer:
-        keys = [unescape(key.decode(), {"&quot;": '"'}) for key in _find_keys(request.body)]
+        try:
+            elements = ElementTree.fromstring(request.body).iterfind(".//{*}Key")
+            keys = [each.text or "" for each in elements]
+        except ElementTree.ParseError:
+            return error(400, "MalformedXML")
         if len(keys) > 1000:
             return error(400, "MalformedXML")
+        results = []
         for key in keys:
-            self._forget(bucket, objects, key)
-        deleted = "".join(f"<Deleted><Key>{escape(key)}</Key></Deleted>" for key in keys)
-        return _xml(f"<DeleteResult>{deleted}</DeleteResult>")
+            name = f"<Key>{escape(key)}</Key>"
+            if codes := self.refusals.get(key):
+                code = codes.pop(0)
+                why = f"<Code>{code}</Code><Message>It says {code}.</Message>"
+                results.append(f"<Error>{name}{why}</Error>")
+            else:
+                self._forget(bucket, objects, key)
+                results.append(f"<Deleted>{name}</Deleted>")
+        return _xml(f"<DeleteResult>{''.join(results)}</DeleteResult>")
 
     def _forget(self, bucket: str, objects: dict[str, Object], key: str) -> None:
         if objects.pop(key, None) is not None:
