@@ -17,7 +17,13 @@ from azarr.errors import UsageError
 from azarr.stores._directory import generation_of
 from azarr.stores._failures import FORBIDDEN, TRANSIENT
 from azarr.stores._fsspec_systems import FileSystem, shared_file_system
-from azarr.stores._remote import Part, Requests, together
+from azarr.stores._remote import (
+    BULK_DELETES_AT_ONCE,
+    DELETES_AT_ONCE,
+    Part,
+    Requests,
+    for_each,
+)
 from azarr.stores._remote_failures import (
     NO_CREDENTIALS,
     Failure,
@@ -30,7 +36,7 @@ from azarr.typing import Buffer, Generation
 Keys: TypeAlias = list[str]
 
 BATCH = 1000
-"""The most keys of one bulk delete of S3, and of concurrent deletions elsewhere."""
+"""The most keys of one bulk delete of S3."""
 
 WRITE = "azarr-write"
 """Metadata of an object of S3 that was written on condition: names the write."""
@@ -117,8 +123,7 @@ class FileRequests:
             for key in keys:
                 await self._delete_one(key)
             return
-        for at in range(0, len(keys), BATCH):
-            await together([self._delete_one(key) for key in keys[at : at + BATCH]])
+        await for_each(self._delete_one, keys, DELETES_AT_ONCE)
 
     async def _delete_one(self, key: str) -> None:
         try:
@@ -318,7 +323,7 @@ class S3Requests(FileRequests):
             await self._call("delete_object", Key=self._name(keys[0]))
             return
         batches = [keys[at : at + BATCH] for at in range(0, len(keys), BATCH)]
-        await together([self._delete_batch(batch) for batch in batches])
+        await for_each(self._delete_batch, batches, BULK_DELETES_AT_ONCE)
 
     async def _delete_batch(self, keys: Keys) -> None:
         objects = [{"Key": self._name(key)} for key in keys]

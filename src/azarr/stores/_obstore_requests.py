@@ -14,7 +14,7 @@ from typing import Any, TypeAlias, cast
 from urllib.parse import urlsplit
 
 from azarr.stores import _options
-from azarr.stores._remote import Part, together
+from azarr.stores._remote import BULK_DELETES_AT_ONCE, DELETES_AT_ONCE, Part, for_each
 from azarr.stores._remote_failures import (
     NO_CREDENTIALS,
     Failure,
@@ -39,6 +39,9 @@ WHOLE = 1 << 62
 time than a plain GET, whose body is awaited separately (obstore 0.12, 0.08 and 0.14 ms each)."""
 
 PAGE = 1000
+
+BATCH = {"s3": PAGE, "az": 256, "memory": PAGE}
+"""The most keys of one request that deletes; elsewhere 1."""
 
 _find_status = re.compile(r"non-2xx status code: (\d{3})").search
 _find_code = re.compile(r"<Code>(\w+)</Code>").search
@@ -136,7 +139,7 @@ class ObstoreRequests:
         # obstore keeps the memory it is given; a request is done with it when it is answered.
         self._owned = bytes if scheme == "memory" else lambda value: value
         self._whole_by_range = scheme in ("s3", "gs", "az")
-        self._deletes_missing = scheme in ("s3", "memory")
+        self._batch = BATCH.get(scheme, 1)
         self.deletes_at_once = PAGE if scheme == "s3" else 1
         # Google compares its generation number, the others the entity tag.
         self._tag = "version" if scheme == "gs" else "e_tag"
@@ -191,26 +194,22 @@ class ObstoreRequests:
         """Buckets have none."""
 
     async def delete(self, keys: Keys) -> None:
-        if self._deletes_missing:
-            await self._ask.delete_async(self._client, keys)
-            return
-        # The first one that is missing ends a deletion of several, so the rest is looked for again.
-        while keys:
-            try:
-                await self._ask.delete_async(self._client, keys)
-                return
-            except FileNotFoundError:
-                if len(keys) == 1:
-                    return
-                there = await together([self._exists(key) for key in keys])
-                keys = [key for key, found in zip(keys, there, strict=True) if found]
+        batches = [keys[at : at + self._batch] for at in range(0, len(keys), self._batch)]
+        at_once = DELETES_AT_ONCE if self._batch == 1 else BULK_DELETES_AT_ONCE
+        untold = await for_each(self._delete_batch, batches, at_once)
+        if single := [[key] for some in untold if len(some) > 1 for key in some]:
+            await for_each(self._delete_batch, single, DELETES_AT_ONCE)
 
-    async def _exists(self, key: str) -> bool:
+    async def _delete_batch(self, keys: Keys) -> Keys:
+        """Delete them, and return those that may still be there: obstore tells of one error, and
+        where that is a missing key, nothing of the others."""
         try:
-            await self._ask.head_async(self._client, key)
-        except FileNotFoundError:
-            return False
-        return True
+            await self._ask.delete_async(self._client, keys)
+        except Exception as error:
+            if self.explain(error).kind != "missing":
+                raise
+            return keys
+        return []
 
     async def pages(self, prefix: str) -> AsyncIterator[Iterable[str]]:
         async for page in self._ask.list(self._client, prefix or None, chunk_size=PAGE):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, TypeVar
 
@@ -21,9 +21,18 @@ from azarr.stores.keys import check_key, check_prefix
 from azarr.typing import Buffer, ByteRange, Generation
 
 T = TypeVar("T")
+Item = TypeVar("Item")
 
 # In the classes below `list` and `set` are methods.
 Keys: TypeAlias = list[str]
+
+DELETES_AT_ONCE = 64
+"""Deletions of a key each that are in flight. The limit on requests counts a deletion of many keys
+as one, so what goes out for it has a bound of its own: a quarter of where that limit begins."""
+
+BULK_DELETES_AT_ONCE = 16
+"""The same for bulk deletes. S3 takes 3500 deletions a second under a prefix, and each of the up to
+1000 keys is one (https://docs.aws.amazon.com/AmazonS3/latest/userguide/optimizing-performance.html)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +66,8 @@ class Requests(Protocol):
         """Store it if the generation is still this; None: if there is none yet."""
 
     async def delete(self, keys: Keys) -> None:
-        """Remove all of them; that some are missing is fine. As many requests as needed."""
+        """Remove all of them; that some are missing is fine. As many requests as needed, so many
+        at once."""
 
     async def remove_folders(self, prefix: str) -> None:
         """Remove what is left of a folder without keys, where folders are there by themselves."""
@@ -358,6 +368,21 @@ async def together(calls: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
     except BaseExceptionGroup as errors:
         raise errors.exceptions[0] from None
     return [task.result() for task in tasks]
+
+
+async def for_each(
+    call: Callable[[Item], Coroutine[Any, Any, T]], items: Sequence[Item], at_once: int
+) -> list[T]:
+    """The results of a request for each item, in any order, so many of them at a time."""
+    results: list[T] = []
+    left = iter(items)
+
+    async def work() -> None:
+        for item in left:
+            results.append(await call(item))
+
+    await together([work() for _ in range(min(at_once, len(items)))])
+    return results
 
 
 async def one_by_one(calls: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
