@@ -17,7 +17,7 @@ import azarr.aio
 from azarr.config import RetryPolicy
 from azarr.engine.process._observers import Request
 from azarr.engine.runtimes._anyio import AnyioRuntime
-from azarr.errors import ConflictError, StoreError
+from azarr.errors import ConflictError, ReadOnlyError, StoreError
 from azarr.storage import MemoryStore
 from azarr.stores import AsyncStore, FsspecStore, ObstoreStore
 from azarr.testing import AsyncFaultStore, BlockingLatencyStore, FaultStore, LatencyStore
@@ -60,6 +60,38 @@ def test_what_may_pass_is_sent_again_until_it_succeeds(
     assert found["failures"] > 0 or unseen
     assert (found["throttled"] > 0) == (fault in ("503", "429", "SlowDown"))
     assert found["in_flight"] == 0
+
+
+@pytest.fixture
+def group(kind: Any, make: MakeStore) -> Any:
+    group = azarr.create_group(make(kind))
+    group.create_array("x", shape=20, chunks=2, dtype="i4")[:] = 1
+    return group
+
+
+@pytest.mark.parametrize("code", ["SlowDown", "InternalError", "RequestTimeout"])
+def test_keys_that_a_bulk_delete_left_are_deleted_again(
+    group: Any, server: S3Server, code: str
+) -> None:
+    """S3 answers 200, and says in the body for which keys it was not possible."""
+    server.objects.refusals = {"a.zarr/x/zarr.json": [code] * 2, "a.zarr/x/c/7": [code]}
+    server.log.clear()
+    del group["x"]
+    assert server.log.counts["BULK DELETE"] == 3
+    found = statistics(group.store)
+    assert (found["retries"], found["throttled"]) == (2, 2 if code == "SlowDown" else 0)
+    assert [key for bucket in server.objects.buckets.values() for key in bucket] == [
+        "a.zarr/zarr.json"
+    ]
+
+
+def test_a_bulk_delete_that_is_forbidden_is_not_sent_again(group: Any, server: S3Server) -> None:
+    server.objects.refusals = {"a.zarr/x/c/7": ["AccessDenied"]}
+    server.log.clear()
+    with pytest.raises(ReadOnlyError, match=r"'x/c/7'.*AccessDenied"):
+        del group["x"]
+    assert server.log.counts["BULK DELETE"] == 1
+    assert statistics(group.store)["retries"] == 0
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 501])

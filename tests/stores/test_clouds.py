@@ -197,6 +197,24 @@ def test_a_tree_is_deleted_beyond_a_page_though_keys_go_missing(make: MakeStore)
     anyio.run(main)
 
 
+def test_a_deletion_that_azure_refuses_for_one_key_names_it(azurite_url: str) -> None:
+    blob = pytest.importorskip("azure.storage.blob")
+    name = new_container(azurite_url)
+
+    async def main() -> None:
+        store = ObstoreStore(f"az://{name}/a", azure_options(azurite_url))
+        for key in "xyz":
+            await store.set(key, b"1")
+        with blob.BlobClient(azurite_url, name, "a/y", credential=KEY) as client:
+            client.acquire_lease()
+        with pytest.raises(StoreError, match=r"cannot write 'y' in .* 412") as caught:
+            await store.delete_many(["x", "y", "z"])
+        assert not caught.value.transient
+        assert await keys_of(store) == ["y"]
+
+    anyio.run(main)
+
+
 def test_a_container_that_does_not_exist_is_no_missing_key(azurite_url: str) -> None:
     async def main() -> None:
         store = ObstoreStore("az://no-such-container/a", azure_options(azurite_url))

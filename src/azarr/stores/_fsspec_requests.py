@@ -27,6 +27,7 @@ from azarr.stores._remote import (
 from azarr.stores._remote_failures import (
     NO_CREDENTIALS,
     Failure,
+    check_deleted,
     failure_of_status,
     failure_of_text,
 )
@@ -328,8 +329,11 @@ class S3Requests(FileRequests):
     async def _delete_batch(self, keys: Keys) -> None:
         objects = [{"Key": self._name(key)} for key in keys]
         answer = await self._call("delete_objects", Delete={"Objects": objects, "Quiet": True})
-        for error in answer.get("Errors", []):
-            raise OSError(f"{len(answer['Errors'])} keys were not deleted: {error.get('Code')}")
+        start = self._name("")
+        check_deleted(
+            (each.get("Key", "").removeprefix(start), each.get("Code", ""), each.get("Message", ""))
+            for each in answer.get("Errors", [])
+        )
 
     async def _listed(self, prefix: str, **options: Any) -> AsyncIterator[Any]:
         start = self._name(prefix) if prefix else self._prefix

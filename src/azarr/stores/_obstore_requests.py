@@ -18,9 +18,11 @@ from azarr.stores._remote import BULK_DELETES_AT_ONCE, DELETES_AT_ONCE, Part, fo
 from azarr.stores._remote_failures import (
     NO_CREDENTIALS,
     Failure,
+    check_deleted,
     failure_of_code,
     failure_of_status,
     failure_of_text,
+    failure_of_word,
 )
 from azarr.stores._values import cut_ranges
 from azarr.typing import Buffer, Generation
@@ -45,6 +47,8 @@ BATCH = {"s3": PAGE, "az": 256, "memory": PAGE}
 
 _find_status = re.compile(r"non-2xx status code: (\d{3})").search
 _find_code = re.compile(r"<Code>(\w+)</Code>").search
+_find_refused = re.compile(r"<Error>.*?</Error>", re.DOTALL).findall
+_find_first_refused = re.compile(r"failed for key (.*?): (.*) \(code: (\w+)\)", re.DOTALL).search
 
 
 KEPT = 16
@@ -206,10 +210,31 @@ class ObstoreRequests:
         try:
             await self._ask.delete_async(self._client, keys)
         except Exception as error:
-            if self.explain(error).kind != "missing":
+            text = str(error).partition("\n\nDebug source:")[0]
+            if "<DeleteResult" in text:  # all of the answer, in which obstore has seen "SlowDown"
+                check_deleted(self._refused(_find_refused(text)))
+                return []
+            if first := _find_first_refused(text):
+                name, message, code = first.groups()
+                check_deleted([(self._key(name), code, message)])
+            elif self.explain(error).kind != "missing":
                 raise
             return keys
         return []
+
+    def _refused(self, elements: Iterable[str]) -> Iterable[tuple[str, str, str]]:
+        """The (key, code, message) of elements of an answer of S3."""
+        from html import unescape  # 1 ms
+
+        for each in elements:
+            found = dict(re.findall(r"<(Key|Code|Message)>(.*?)</", each, re.DOTALL))
+            key = self._key(unescape(found.get("Key", "")))
+            yield key, found.get("Code", ""), unescape(found.get("Message", ""))
+
+    def _key(self, name: str) -> str:
+        """The key of a service's name."""
+        prefix = self._client.prefix
+        return name.removeprefix(f"{prefix}/") if prefix else name
 
     async def pages(self, prefix: str) -> AsyncIterator[Iterable[str]]:
         async for page in self._ask.list(self._client, prefix or None, chunk_size=PAGE):
@@ -237,6 +262,8 @@ class ObstoreRequests:
             return Failure("other", NO_CREDENTIALS)
         if status:
             return failure_of_status(int(status[1]), code[1] if code else "")
+        if code:  # in an answer that began with 200
+            return failure_of_word(code[1])
         if isinstance(error, FileNotFoundError) or "kind: NotADirectory" in text:
             return Failure("missing", "not found")
         if "StartTooLarge" in text:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from azarr.errors import AzarrError, ConflictError, ReadOnlyError, StoreError
-from azarr.stores._remote_failures import Failure
+from azarr.stores._remote_failures import Failure, NotDeleted
 from azarr.stores._values import byte_bounds, flat_buffer
 from azarr.stores.base import AsyncStore, Buffers, Children, EventLoop, Latency, Ranges
 from azarr.stores.keys import check_key, check_prefix
@@ -47,7 +47,8 @@ class Requests(Protocol):
     """What a backend can ask: every method is one request. Foreign errors may escape.
 
     Attributes:
-        deletes_at_once: the most keys that one request deletes, all of them or none.
+        deletes_at_once: the most keys that one request deletes. A request that is lost deletes none
+            of them or all; a service may still refuse it for some (`NotDeleted`).
     """
 
     deletes_at_once: int
@@ -67,7 +68,7 @@ class Requests(Protocol):
 
     async def delete(self, keys: Keys) -> None:
         """Remove all of them; that some are missing is fine. As many requests as needed, so many
-        at once."""
+        at once; `NotDeleted` if a service has refused it for one."""
 
     async def remove_folders(self, prefix: str) -> None:
         """Remove what is left of a folder without keys, where folders are there by themselves."""
@@ -241,6 +242,8 @@ class RemoteStore(AsyncStore):
         requests = self._requests()
         try:
             await requests.delete(keys)
+        except NotDeleted as error:
+            raise self._error(error.failure, error.key, writing=True) from None
         except Exception as error:
             failure = self._failed(requests, error, keys[0], writing=True)
             raise self._error(failure, keys[0], writing=True) from None

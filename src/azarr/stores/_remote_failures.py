@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from time import time
 from typing import Literal, TypeAlias
@@ -30,6 +31,15 @@ class Failure:
     retry_after: float | None = None
 
 
+class NotDeleted(Exception):
+    """A bulk delete was answered, and this key is still there."""
+
+    def __init__(self, key: str, failure: Failure) -> None:
+        super().__init__(f"{key}: {failure.reason}")
+        self.key = key
+        self.failure = failure
+
+
 _urls = re.compile(r"\S*://\S*")
 
 FORBIDDEN = (401, 403)
@@ -39,6 +49,17 @@ NO_CREDENTIALS = "no credentials were found (storage_options: key and secret, or
 
 THROTTLED = (429, 503)
 """S3 says 503 SlowDown, Azure 503 ServerBusy, Google 429."""
+
+_STATUS_OF_CODE = {
+    "SlowDown": 503,
+    "ServiceUnavailable": 503,
+    "InternalError": 500,
+    "RequestTimeout": 408,
+    "AccessDenied": 403,
+    "NoSuchKey": 404,
+}
+"""What words of S3 mean where no status comes with them: for one key of a bulk delete, or in an
+answer that began with 200 (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html)."""
 
 _NO_CONFLICTS: dict[str, tuple[Kind, bool]] = {
     "PublicAccessNotPermitted": ("forbidden", False),
@@ -55,6 +76,33 @@ def failure_of_code(code: str) -> Failure | None:
         return None
     kind, transient = _NO_CONFLICTS[code]
     return Failure(kind, code, transient=transient)
+
+
+def failure_of_word(code: str, message: str = "") -> Failure:
+    """What a code means that has no status with it. Azure's codes of single keys are statuses.
+
+    Example:
+        >>> failure_of_word("SlowDown").throttled, failure_of_word("AccessDenied").kind
+        (True, 'forbidden')
+    """
+    if status := _STATUS_OF_CODE.get(code):
+        return failure_of_status(status, code)
+    if code.isdecimal():
+        return failure_of_status(int(code))
+    return failure_of_text(f"{code}: {message}", transient=False)
+
+
+def check_deleted(refused: Iterable[tuple[str, str, str]]) -> None:
+    """Look at the (key, code, message) of each key that a bulk delete was refused for.
+
+    Raises:
+        NotDeleted: for the one that matters most: what will not pass, else what asks for fewer
+            requests. That a key is missing is fine.
+    """
+    failures = [(key, failure_of_word(code, message)) for key, code, message in refused]
+    there = [each for each in failures if each[1].kind != "missing"]
+    if there:
+        raise NotDeleted(*min(there, key=lambda each: (each[1].transient, not each[1].throttled)))
 
 
 def failure_of_status(status: int, detail: str = "", retry_after: str | None = None) -> Failure:
@@ -83,7 +131,8 @@ def failure_of_status(status: int, detail: str = "", retry_after: str | None = N
         return Failure("forbidden", reason)
     if status in (301, 307):
         reason += ": the bucket may be in another region (client_kwargs={'region_name': ...})"
-    lasting = status < 500 and status not in (408, 425, 429)
+    # S3 says 400 RequestTimeout when a body comes too slowly.
+    lasting = status < 500 and status not in (408, 425, 429) and detail != "RequestTimeout"
     return Failure(
         "other",
         reason,
