@@ -9,13 +9,15 @@ from typing import Any
 import anyio
 import numpy as np
 import pytest
+import trio
 from tests.remote.conftest import MakeStore, statistics
+from trio.testing import MockClock
 
 import azarr
 import azarr.aio
-from azarr.errors import NodeNotFoundError
+from azarr.errors import NodeNotFoundError, StoreError
 from azarr.storage import MemoryStore
-from azarr.testing import BlockingLatencyStore, LatencyStore
+from azarr.testing import AsyncCountingStore, BlockingLatencyStore, LatencyStore
 from benchmarks.s3_server import Conditions, S3Server
 
 MIB = 2**20
@@ -362,3 +364,61 @@ def test_readers_and_writers_at_the_same_time_never_see_what_was_overwritten(
 
     anyio.run(main)
     assert wrong == []
+
+
+def test_a_local_write_through_a_store_of_another_root_is_seen_at_once(make: MakeStore) -> None:
+    """One value, reached as an array of its own, in a group, and from the bucket's root."""
+    inner = make(bucket="roots")
+    group = inner.__class__("s3://roots", inner._options)
+    array = azarr.create_array(inner, shape=4, chunks=4, dtype="i4")
+    array[:] = 1
+    azarr.config.set(cache_bytes=MIB, cache_max_age=None)
+    assert array[:].tolist() == [1] * 4
+    azarr.open_array(group, path="a.zarr", mode="r+")[:] = 2
+    assert array[:].tolist() == [2] * 4
+    azarr.open_array(group, path="a.zarr", mode="r+")
+    azarr.create_group(group)
+    del azarr.open_group(group, mode="r+")["a.zarr"]
+    with pytest.raises(NodeNotFoundError):
+        azarr.open_array(inner, mode="r")
+
+
+class Ticking(AsyncCountingStore):
+    """Every request takes a second of a clock that only waiting moves."""
+
+    latency = "remote"
+    error: Exception | None = None
+
+    async def _request(self, *arguments: Any) -> Any:
+        await trio.sleep(1)
+        if self.error is not None:
+            raise self.error
+        return await super()._request(*arguments)
+
+
+@pytest.mark.parametrize("how", ["kept", "too large", "failing"])
+def test_readers_do_not_wait_in_turn_for_what_is_not_kept(how: str) -> None:
+    memory = MemoryStore()
+    azarr.create_array(memory, shape=1000, chunks=1000, dtype="i4")[:] = 1
+    store = Ticking(memory)
+    store.latency = "remote"
+    azarr.config.set(cache_bytes=MIB if how != "too large" else 1000, cache_max_age=None)
+
+    async def read(array: Any) -> None:
+        if how == "failing":
+            with pytest.raises(StoreError):
+                await array.getitem(...)
+        else:
+            assert (await array.getitem(...)).sum() == 1000
+
+    async def main() -> float:
+        array = await azarr.aio.open_array(store, mode="r+")
+        store.error = StoreError("no") if how == "failing" else None
+        start: float = trio.current_time()
+        async with trio.open_nursery() as nursery:
+            for _ in range(20):
+                nursery.start_soon(read, array)
+        return float(trio.current_time() - start)
+
+    seconds = trio.run(main, clock=MockClock(autojump_threshold=0))
+    assert seconds == pytest.approx(1 if how == "kept" else 2, abs=0.01)

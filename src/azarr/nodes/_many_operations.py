@@ -19,7 +19,6 @@ from azarr.errors import UsageError
 from azarr.indexing import bracket_selection, split_fields
 from azarr.nodes._facade import ArrayFacade
 from azarr.nodes.operations._array import PlannedGet, plan_get
-from azarr.stores import Store
 
 Reads = Iterable[tuple[Any, Any]]
 """Pairs of an array (of either facade) and what would stand in its brackets."""
@@ -36,11 +35,12 @@ class ManyReads:
 
     def __init__(self, reads: Reads) -> None:
         self._planned = [_planned(read) for read in reads]
-        places: dict[Store, list[PlannedGet]] = {}
+        # Not by equality: stores of one place may have different credentials, or retries.
+        stores: dict[int, list[PlannedGet]] = {}
         for planned in self._planned:
             if planned.plan.count:
-                places.setdefault(planned.array.chunk_store, []).append(planned)
-        self.operations = [_operation(store, group) for store, group in places.items()]
+                stores.setdefault(id(planned.array.chunk_store), []).append(planned)
+        self.operations = [_operation(group) for group in stores.values()]
 
     @classmethod
     async def planned(cls, reads: Reads) -> ManyReads:
@@ -64,13 +64,13 @@ def _planned(read: Any) -> PlannedGet:
     return plan_get(state, bracket_selection(indices, state.metadata.shape), fields)
 
 
-def _operation(store: Store, group: Sequence[PlannedGet]) -> Operation[None]:
+def _operation(group: Sequence[PlannedGet]) -> Operation[None]:
     steps = sum(planned.plan.count for planned in group)
 
     def nbytes() -> int:
         return sum(decoded_bytes(planned.plan, planned.array) for planned in group)
 
-    return Operation(store, _body(group), steps, nbytes)
+    return Operation(group[0].array.chunk_store, _body(group), steps, nbytes)
 
 
 def _body(group: Sequence[PlannedGet]) -> Callable[[Runtime], Coroutine[Any, Any, None]]:

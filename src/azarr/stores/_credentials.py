@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from azarr.errors import StoreError
+
 _FILES = {
     "AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials",
     "AWS_CONFIG_FILE": "~/.aws/config",
@@ -30,7 +32,12 @@ def add_aws_settings(config: dict[str, Any]) -> dict[str, Any]:
         config["region"] = region
     if given or "AWS_ACCESS_KEY_ID" in os.environ:
         return {}
-    credentials = session.get_credentials()
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        credentials = session.get_credentials()
+    except (BotoCoreError, OSError) as error:  # a credential process that fails, or is not there
+        raise StoreError(f"no credentials: {type(error).__name__}: {error}") from None
     return {} if credentials is None else {"credential_provider": _provider(credentials)}
 
 

@@ -7,13 +7,14 @@ file, and takes what was cut off by a server without ranges for the range.
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
-from azarr.errors import UsageError
+from azarr.errors import StoreError, UsageError
 from azarr.stores._directory import generation_of
 from azarr.stores._failures import FORBIDDEN, TRANSIENT
 from azarr.stores._fsspec_systems import FileSystem, shared_file_system
@@ -301,7 +302,7 @@ class S3Requests(FileRequests):
         try:
             answer = await self._call("put_object", Metadata={WRITE: name}, **wanted)
         except Exception as error:
-            conflicts = explain(error).kind == "conflict"
+            conflicts = self.explain(error).kind == "conflict"
             written = await self._written(key, name) if conflicts else None
             if written is None:
                 raise
@@ -313,7 +314,7 @@ class S3Requests(FileRequests):
         try:
             found = await self._call("head_object", Key=self._name(key))
         except Exception as error:
-            if explain(error).kind == "missing":
+            if self.explain(error).kind == "missing":
                 return None
             raise
         tag: str = found["ETag"]
@@ -367,6 +368,17 @@ class S3Requests(FileRequests):
         answer = await self._call("head_object", Key=self._name(key))
         return answer["ContentLength"], answer.get("ETag")
 
+    def explain(self, error: Exception) -> Failure:
+        failure = explain(error)
+        # S3 says with a status what is missing. A file or a name that Python misses is one of
+        # botocore's: a token, a credential process, or an answer that is not S3's.
+        if failure.kind == "missing" and not hasattr(error, "response"):
+            return failure_of_text(f"{type(error).__name__}: {error}", transient=False)
+        return failure
+
+
+_find_start = re.compile(r"bytes (\d+)-").match
+
 
 class HttpRequests(FileRequests):
     """HTTP by the session of fsspec's file system; a server need not know ranges."""
@@ -401,6 +413,9 @@ class HttpRequests(FileRequests):
         answer, data = await self._answer("GET", key, {"Range": text} if start or stop else {})
         if answer.status == 200 and (start or stop is not None):
             data = cut_ranges(data, [(start, stop)], key)[0]
+        begins = _find_start(answer.headers.get("Content-Range", ""))
+        if answer.status == 206 and start >= 0 and begins and int(begins[1]) != start:
+            raise StoreError(f"{key!r}: the server sent bytes from {begins[1]} on, not {start}")
         return Part(data, answer.headers.get("ETag"))
 
     async def head(self, key: str) -> tuple[int, Generation | None]:

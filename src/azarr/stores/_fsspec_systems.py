@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import inspect
 import os
+import select
 from collections.abc import AsyncIterator, Callable, Mapping
 from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from azarr.stores._handles import Forking
+
 CONNECTIONS = 512
 """botocore would open 10 connections. How many requests there are at once is azarr's decision."""
 
 
-class FileSystem:
+class FileSystem(Forking):
     """Where a file system is: of one process, and of one event loop if it is asynchronous.
 
     `current()` gives it. File systems of the same class and options are shared by all stores. The
@@ -21,10 +24,23 @@ class FileSystem:
     """
 
     def __init__(self, make: Callable[[bool], Any], native: bool) -> None:
+        super().__init__()
         self._make = make
         self._native = native
         self._process: tuple[int, Any] | None = None
         self._by_loop: WeakKeyDictionary[Any, tuple[Any, Any]] = WeakKeyDictionary()
+
+    def after_fork(self) -> None:
+        """Give the event loops of the parent an epoll of their own in this process.
+
+        Theirs is shared with the parent, which would be deaf to the connections that end here.
+        """
+        super().after_fork()
+        for loop in list(self._by_loop):
+            shared = getattr(getattr(loop, "_selector", None), "_selector", None)
+            if hasattr(select, "epoll") and isinstance(shared, select.epoll):
+                with select.epoll() as own:
+                    os.dup2(own.fileno(), shared.fileno(), inheritable=False)
 
     async def current(self) -> Any:
         """The file system to ask here and now."""

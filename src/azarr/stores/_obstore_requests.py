@@ -261,7 +261,11 @@ class ObstoreRequests:
         if "169.254.169.254" in text:
             return Failure("other", NO_CREDENTIALS)
         if status:
-            return failure_of_status(int(status[1]), code[1] if code else "")
+            failure = failure_of_status(int(status[1]), code[1] if code else "")
+            if failure.kind == "missing" and not isinstance(error, FileNotFoundError):
+                # Not the value is: who was asked for credentials (ECS, EKS, GKE) has none.
+                return Failure("other", f"{failure.reason}, where credentials are asked for")
+            return failure
         if code:  # in an answer that began with 200
             return failure_of_word(code[1])
         if isinstance(error, FileNotFoundError) or "kind: NotADirectory" in text:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from azarr.errors import UsageError
 from azarr.stores._azure import azure_options, token_provider
 from azarr.stores._remote_failures import place_of
 
@@ -256,6 +257,12 @@ def origin_of(url: str, options: Mapping[str, Any]) -> str:
 
 
 def _endpoint_of(options: Mapping[str, Any]) -> str | None:
-    """The endpoint that storage options name, if any."""
+    """The endpoint that storage options name, if any.
+
+    Raises:
+        UsageError: it has no scheme. It may have a password, so it is not shown.
+    """
     found = options.get("endpoint_url") or (options.get("client_kwargs") or {}).get("endpoint_url")
+    if found is not None and "://" not in str(found):
+        raise UsageError("endpoint_url is a URL, which begins with 'http://' or 'https://'")
     return None if found is None else str(found)

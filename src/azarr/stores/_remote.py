@@ -11,7 +11,7 @@ import errno
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar, cast
 
 from azarr.errors import AzarrError, ConflictError, ReadOnlyError, StoreError
 from azarr.stores._remote_failures import Failure, NotDeleted
@@ -365,12 +365,32 @@ async def together(calls: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
         return [await calls[0]]
     import asyncio
 
+    errors: list[Exception] = []
+    tasks: list[asyncio.Task[T | None]] = []
+
+    # A task that fails would leave `cancelling()` of the waiting one at 1 before Python 3.13
+    # (https://github.com/python/cpython/issues/116720), and nobody's timeouts would work any more.
+    async def one(call: Coroutine[Any, Any, T]) -> T | None:
+        try:
+            return await call
+        except Exception as error:
+            errors.append(error)
+            for task in tasks:
+                if task is not asyncio.current_task():
+                    task.cancel()
+            return None
+
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(call) for call in calls]
-    except BaseExceptionGroup as errors:
-        raise errors.exceptions[0] from None
-    return [task.result() for task in tasks]
+            tasks += [group.create_task(one(call)) for call in calls]
+    finally:
+        for call in calls:
+            call.close()  # one that was cancelled before it began
+    if errors:
+        raise errors[0]
+    if any(task.cancelled() for task in tasks):
+        raise StoreError("a client has cancelled its own request", transient=True)
+    return [cast(T, task.result()) for task in tasks]
 
 
 async def for_each(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 from azarr.errors import UsageError
 
@@ -45,6 +46,27 @@ def check_prefix(prefix: str) -> str:
         UsageError: `prefix` breaks a rule, e.g. by a "/" at its end.
     """
     return prefix if prefix == "" else check_key(prefix)
+
+
+def absolute(origin: str, key: str) -> tuple[str, str]:
+    """Where a value lies, whatever the store is opened at: what the origin is in, the path there.
+
+    Example:
+        >>> absolute("s3://bucket/a.zarr?endpoint=http://127.0.0.1:9000", "b/zarr.json")
+        ('s3://bucket?endpoint=http://127.0.0.1:9000', 'a.zarr/b/zarr.json')
+        >>> absolute("s3://bucket", "a.zarr/b/zarr.json")
+        ('s3://bucket', 'a.zarr/b/zarr.json')
+    """
+    where, root = _parts(origin)
+    return where, root + key
+
+
+@lru_cache(256)
+def _parts(origin: str) -> tuple[str, str]:
+    url, mark, endpoint = origin.partition("?")
+    scheme, colon, rest = url.partition("://")
+    host, _, path = rest.partition("/")
+    return f"{scheme}{colon}{host}{mark}{endpoint}", f"{path}/" if path else ""
 
 
 def keys_under(keys: Iterable[str], prefix: str) -> list[str]:

@@ -150,7 +150,7 @@ class _InnerChunks:
         self._form = _form(array)
 
     async def get(self, key: str, numbers: Sequence[int]) -> list[Any]:
-        cache, place = self._loader.cache, (self._loader.origin, key)
+        cache, place = self._loader.cache, self._loader.place(key)
         parts = [(self._form, number) for number in numbers]
 
         async def load() -> Loaded:

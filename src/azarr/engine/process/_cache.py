@@ -1,15 +1,16 @@
 """What the process keeps of remote stores: decoded chunks, what is in shards, documents. No I/O.
 
-Off unless `config.cache_bytes` says otherwise. Everything kept belongs to a place, which is a store
-origin and a key, and to the generation of the value there. A place is *seen* with a generation at a
-time; what is kept of another generation is not found any more, and falls out by age. A local write
-forgets the place, also for those who are loading it at that moment.
+Off unless `config.cache_bytes` says otherwise. Everything kept belongs to a place, the same for all
+stores that the value can be reached by, and to the generation of the value there. A place is *seen*
+with a generation at a time; what is kept of another generation is not found any more, and falls out
+by age. A local write forgets the place, also for those who are loading it at that moment.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from time import monotonic
 from typing import Any, Final, TypeAlias
 
@@ -18,10 +19,13 @@ from azarr.engine.process._lru import LruCache
 from azarr.typing import Generation
 
 Place: TypeAlias = tuple[str, str]
-"""A store origin and a key."""
+"""Where a value lies; see `azarr.stores.absolute`."""
 
 MISSING: Final = "missing"
 """The generation of a key that the store said does not exist."""
+
+NOT_KEPT = 1000
+"""Loads in vain that are remembered, for those who wait for them now."""
 
 ENTRY_BYTES = 300
 """What an entry takes beside its value."""
@@ -46,6 +50,7 @@ class Cache:
     def __init__(self) -> None:
         self._kept = LruCache(0)
         self._loading: dict[Place, set[object]] = {}
+        self._not_kept: dict[Hashable, float] = {}
 
     @property
     def nbytes(self) -> int:
@@ -116,13 +121,24 @@ class Cache:
         self._loading.pop(place, None)
         self._kept.drop(place)
 
-    def forget_under(self, origin: str, prefix: str) -> None:
-        """The same for every key under a prefix."""
-        start = f"{prefix}/" if prefix else ""
+    def forget_under(self, place: Place) -> None:
+        """The same for everything under a place."""
+        where, prefix = place
+        start = f"{prefix.rstrip('/')}/" if prefix else ""
         names: list[Any] = [*self._kept.names(), *self._loading]
         for name in names:
-            if len(name) == 2 and name[0] == origin and name[1].startswith(start):
+            if len(name) == 2 and name[0] == where and name[1].startswith(start):
                 self.forget(name)
+
+    def was_not_kept(self, place: Place, parts: Iterable[Hashable], asked: float) -> bool:
+        """Whether somebody has loaded these parts since a time, in vain for the others."""
+        return self._not_kept.get((place, *parts), -inf) >= asked
+
+    def note_not_kept(self, place: Place, parts: Sequence[Hashable]) -> None:
+        """Somebody has loaded these parts, and what came was no value, or was not kept."""
+        self._not_kept[(place, *parts)] = monotonic()
+        while len(self._not_kept) > NOT_KEPT:
+            self._not_kept.pop(next(iter(self._not_kept)), None)
 
 
 class Changing:

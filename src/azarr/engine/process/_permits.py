@@ -19,9 +19,12 @@ class Waiter:
     Args:
         capacity: how many may be held in all, asked each time when some become free.
         amount: how many are wanted.
+
+    Attributes:
+        gone: it could not be woken, so it has no permits to give back.
     """
 
-    __slots__ = ("amount", "capacity", "wake")
+    __slots__ = ("amount", "capacity", "gone", "wake")
 
     def __init__(
         self,
@@ -32,6 +35,7 @@ class Waiter:
         self.wake = wake
         self.capacity = capacity
         self.amount = amount
+        self.gone = False
 
 
 class Permits:
@@ -96,11 +100,14 @@ class Permits:
             except RuntimeError:  # its event loop was closed: the next one in the queue
                 with self._mutex:
                     self._held[name] -= waiter.amount
+                    waiter.gone = True
 
     def abandon(self, name: Hashable, waiter: Waiter) -> None:
         """A waiter gives up; permits that it was handed meanwhile go to the next one."""
         with self._mutex:
             queue = self._waiting.get(name)
+            if waiter.gone:
+                return
             waits = queue is not None and waiter in queue
             if queue is not None and waits:
                 queue.remove(waiter)

@@ -24,7 +24,8 @@ from azarr.engine.runtimes._loader import cached_document
 from azarr.engine.runtimes._requests import Requests
 from azarr.engine.runtimes._runtime import Children, Keys, Ranges, Work
 from azarr.engine.runtimes._threads import in_thread
-from azarr.stores import AsyncStore, Store, copy_into
+from azarr.errors import StoreError
+from azarr.stores import AsyncStore, Store, absolute, copy_into
 from azarr.typing import Buffer, ByteRange, Generation
 
 T = TypeVar("T")
@@ -122,15 +123,15 @@ class AnyioRuntime:
         await self._delete("delete_many", prefix, call)
 
     async def _delete(self, kind: str, prefix: str, call: Callable[[], Awaitable[None]]) -> None:
-        cache, origin = process().cache, self.store.origin
-        cache.forget_under(origin, prefix)
+        cache, place = process().cache, absolute(self.store.origin, prefix)
+        cache.forget_under(place)
         try:
             await self._requests.send(kind, prefix, call)
         finally:
-            cache.forget_under(origin, prefix)
+            cache.forget_under(place)
 
     def _changing(self, key: str) -> Changing:
-        return Changing(process().cache, (self.store.origin, key))
+        return Changing(process().cache, absolute(self.store.origin, key))
 
     async def list(self, prefix: str) -> Keys:
         async def listed() -> Keys:
@@ -184,10 +185,13 @@ class AnyioRuntime:
 async def _shared(work: Work, steps: Iterator[Any], workers: int) -> None:
     """Work that several tasks do together. The first error stops the others."""
     errors: list[Exception] = []
+    ended = 0
 
     async def worker() -> None:
+        nonlocal ended
         try:
             await work(steps)
+            ended += 1
         except Exception as error:
             errors.append(error)
             group.cancel_scope.cancel()
@@ -197,6 +201,8 @@ async def _shared(work: Work, steps: Iterator[Any], workers: int) -> None:
             group.start_soon(worker)
     if errors:
         raise errors[0]
+    if ended < workers:  # a cancelled task ends its group without an error, its step undone
+        raise StoreError("a client has cancelled its own request", transient=True)
 
 
 def workers_worth(count: int, nbytes: int) -> int:

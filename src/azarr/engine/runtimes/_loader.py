@@ -15,6 +15,7 @@ from azarr.engine.process._cache import MISSING, Cache, Place
 from azarr.engine.process._observers import Request
 from azarr.engine.process._process import process
 from azarr.engine.runtimes._runtime import Runtime
+from azarr.stores import absolute
 from azarr.typing import Buffer, Generation
 
 Loaded: TypeAlias = tuple[Generation, Mapping[Hashable, tuple[Any, int]]]
@@ -32,25 +33,36 @@ class Loader:
         self.max_age = settings.cache_max_age
         self.cache: Cache = process().cache
 
+    def place(self, key: str) -> Place:
+        """Where a value of the store lies."""
+        return absolute(self.origin, key)
+
     async def get(self, key: str, parts: Sequence[Hashable], load: Load, kind: str) -> list[Any]:
         """The parts of a value, None for those that are missing."""
-        place, asked = (self.origin, key), monotonic()
+        place, asked = self.place(key), monotonic()
         counts = process().origin(self.origin).counts
         found = self.cache.find(place, parts, asked, self.max_age)
         if found is None:
-            async with self.runtime.lock(repr(parts), f"cache://{self.origin}/{key}"):
+            async with self.runtime.lock(repr(parts), "cache://" + "/".join(place)):
                 # Whoever held the lock before has asked the store after we began to wait.
                 found = self.cache.find(place, parts, asked, self.max_age)
-                if found is None and (found := await self._checked(place, parts)) is None:
-                    counts.cache_misses += 1
-                    return await self._loaded(place, parts, load)
+                in_vain = found is None and self.cache.was_not_kept(place, parts, asked)
+                if found is None and not in_vain:
+                    found = await self._checked(key, parts)
+                    if found is None:
+                        counts.cache_misses += 1
+                        return await self._loaded(place, parts, load)
+            if found is None:  # all who have waited load it now, at the same time
+                counts.cache_misses += 1
+                return await self._loaded(place, parts, load)
         counts.cache_hits += 1
         for observer in process().observers:
             observer.cached(Request(kind, self.runtime.store, key))
         return found
 
-    async def _checked(self, place: Place, parts: Sequence[Hashable]) -> list[Any] | None:
+    async def _checked(self, key: str, parts: Sequence[Hashable]) -> list[Any] | None:
         """What is kept, after asking the store whether it has changed."""
+        place = self.place(key)
         seen = self.cache.seen(place)
         if seen is None or not self.conditional:
             return None
@@ -60,7 +72,7 @@ class Loader:
         process().origin(self.origin).counts.cache_checks += 1
         token = self.cache.begin(place)
         try:
-            now = await self.runtime.get_ranges_with_generation(place[1], [])
+            now = await self.runtime.get_ranges_with_generation(key, [])
             if (MISSING if now is None else now[1]) != seen.generation:
                 self.cache.forget(place)
                 return None
@@ -74,8 +86,13 @@ class Loader:
         try:
             generation, values = await load()
             self.cache.put(place, token, generation, values)
+        except Exception:
+            self.cache.note_not_kept(place, parts)
+            raise
         finally:
             self.cache.end(place, token)
+        if self.cache.parts(place, generation, parts) is None:
+            self.cache.note_not_kept(place, parts)
         return [values[part][0] if part in values else None for part in parts]
 
 
