@@ -178,3 +178,35 @@ def test_registered_names_of_complex_numbers_are_read_and_kept(name: str, dtype:
     array.attrs["a"] = 1
     assert name.encode() in store["zarr.json"]
     assert array[:2].tolist() == [1 + 2j, 3j]
+
+
+BIG = (np.arange(12) * 3).astype(">i4")
+BIG_FLOATS = (np.arange(12) * 1.5).astype(">f8")
+FILTERS_OF_BIG_ENDIANS: list[tuple[Any, Any]] = [
+    (BIG, numcodecs.Delta(">i4")),
+    (BIG, numcodecs.AsType(">i2", ">i4")),
+    (BIG_FLOATS, numcodecs.Quantize(3, ">f8")),
+    (BIG_FLOATS, numcodecs.FixedScaleOffset(0, 10, ">f8", ">i2")),
+    (BIG_FLOATS, numcodecs.FixedScaleOffset(0, 10, ">f8", "<i2")),
+]
+
+
+@pytest.mark.filterwarnings("ignore:Numcodecs codecs are not in the Zarr version 3")
+@pytest.mark.parametrize(
+    ("data", "codec"),
+    FILTERS_OF_BIG_ENDIANS,
+    ids=[str(codec) for _, codec in FILTERS_OF_BIG_ENDIANS],
+)
+def test_a_filter_of_big_endian_data_works_in_zarr_v3_too(
+    data: Any, codec: Any, tmp_path: Path
+) -> None:
+    """There elements are the machine's in memory; a filter takes that memory as it is named."""
+    old = azarr.create_array(tmp_path / "v2", data=data, filters=[codec], zarr_format=2)
+    new = azarr.create_array(tmp_path / "v3", data=data, filters=[codec])
+    azarr.copy(old, azarr.create_group(tmp_path / "copies"), name="copy")
+    copied = azarr.open_array(tmp_path / "copies", path="copy")
+    for array in (old, new, copied):
+        np.testing.assert_array_equal(array[:], data)
+    for place in (tmp_path / "v3", tmp_path / "copies" / "copy"):
+        found = zarr.open_array(str(place), mode="r")
+        np.testing.assert_array_equal(found[:], data)

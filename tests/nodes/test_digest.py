@@ -80,3 +80,12 @@ def test_a_hash_that_there_is_not_is_refused_before_anything_is_read(name: Any) 
     with pytest.raises(UsageError, match=r"hashname .*sha256"):
         array.digest(name)
     assert len(store.log) == 0
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_the_digest_is_the_same_through_consolidated_metadata(zarr_format: Any) -> None:
+    store = MemoryStore()
+    group = azarr.create_group(store, zarr_format=zarr_format)
+    array = group.create_array("a", shape=4, dtype="i4", attributes={"b": 1, "a": [2]})
+    azarr.consolidate_metadata(store)
+    assert azarr.open_consolidated(store)["a"].hexdigest() == array.hexdigest()

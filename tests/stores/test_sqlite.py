@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import pickle
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -137,3 +139,27 @@ def test_an_array_is_written_and_read(store: SQLiteStore) -> None:
     root = azarr.group(store=store, overwrite=True)
     root.create_array("foo/bar", shape=data.shape, chunks=(10, 7), dtype=data.dtype)[:] = data
     np.testing.assert_array_equal(azarr.open(store, mode="r")["foo/bar"][3:50], data[3:50])
+
+
+@pytest.mark.fork
+def test_a_fork_waits_until_no_thread_is_within_sqlite(tmp_path: Path) -> None:
+    """SQLite knows the locks of a file once per process: a child would inherit half of a change."""
+    store = SQLiteStore(tmp_path / "busy.db")
+    array = azarr.create_array(store, shape=40, chunks=1, dtype="i4")
+    done = threading.Event()
+
+    def read() -> None:
+        while not done.is_set():
+            array[3]
+
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    try:
+        for number in range(3):
+            in_forks(4, partial(array.__setitem__, slice(number, None, 3), number))
+    finally:
+        done.set()
+        for reader in readers:
+            reader.join()
+    assert array[:39].tolist() == [0, 1, 2] * 13

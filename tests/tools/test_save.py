@@ -11,7 +11,7 @@ import pytest
 
 import azarr
 import azarr.aio
-from azarr.errors import UsageError
+from azarr.errors import UnknownDataTypeError, UsageError
 from azarr.storage import LocalStore, MemoryStore
 from azarr.testing import CountingStore, LatencyStore
 
@@ -153,3 +153,32 @@ def test_going_back_to_the_documented_default_is_the_default_of_every_format() -
     storage.default_compressor = before
     assert azarr.config.get().default_compressor == "default"
     assert azarr.zeros(3, zarr_format="n5").compressor.codec_id == "gzip"
+
+
+def test_what_cannot_be_saved_is_refused_before_anything_is_replaced() -> None:
+    store = MemoryStore()
+    azarr.save(store, a=np.arange(3), b=np.arange(2))
+    with pytest.raises(UnknownDataTypeError):
+        azarr.save(store, a=np.arange(5), names=np.array(["x"], object))
+    assert sorted(azarr.load(store)) == ["a", "b"]
+    assert azarr.load(store)["a"].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize("elements", [["a", "bc"], [b"a", b"bc"]])
+def test_an_array_of_text_is_saved_and_created_from_one(zarr_format: Any, elements: Any) -> None:
+    kind = type(elements[0])
+    source = azarr.create_array({}, shape=2, dtype=kind, zarr_format=zarr_format)
+    source[:] = np.array(elements, object)
+    saved, group = MemoryStore(), azarr.create_group({}, zarr_format=zarr_format)
+    azarr.save(saved, one=source, two=source, zarr_format=zarr_format)
+    group["set"] = source
+    copies = [
+        azarr.array(source),
+        azarr.create_array({}, data=source),
+        group["set"],
+        azarr.open_group(saved)["one"],
+    ]
+    for copy in copies:
+        assert copy[:].tolist() == elements
+        assert copy.metadata.data_type.element == source.metadata.data_type.element

@@ -11,6 +11,7 @@ import numpy as np
 import azarr
 from azarr.cli._command import Command
 from azarr.cli._text import bytes_text, name_text, shape_text
+from azarr.typing import ZarrFormat
 
 
 def _add_path(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +29,7 @@ def _describe_array(array: azarr.Array) -> Iterator[tuple[str, str]]:
     metadata = array.metadata
     serializer = () if metadata.serializer is None else (metadata.serializer,)
     codecs = [spec.name for spec in (*metadata.filters, *serializer, *metadata.compressors)]
-    yield "kind", f"array, Zarr v{array.zarr_format}"
+    yield "kind", f"array, {_format(array.zarr_format)}"
     yield "shape", shape_text(array.shape)
     yield "data type", _data_type(array)
     yield "size", f"{array.size} elements" if array.dtype.hasobject else bytes_text(array.nbytes)
@@ -49,8 +50,12 @@ def _value_text(value: object) -> str:
     return str(value) if isinstance(value, np.generic) else repr(value)  # 0, not np.int16(0)
 
 
+def _format(zarr_format: ZarrFormat) -> str:
+    return "N5" if zarr_format == "n5" else f"Zarr v{zarr_format}"
+
+
 def _describe_group(group: azarr.Group) -> Iterator[tuple[str, str]]:
-    yield "kind", f"group, Zarr v{group.zarr_format}"
+    yield "kind", f"group, {_format(group.zarr_format)}"
     yield "members", ", ".join(map(name_text, group)) or "none"
     yield from _describe_attributes(group)
 

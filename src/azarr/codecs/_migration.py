@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from azarr.codecs._pipeline import compile_pipeline
 from azarr.codecs._registry import find_codec
-from azarr.codecs._specs import spec_of
+from azarr.codecs._specs import native, spec_of
 from azarr.errors import MetadataError
 from azarr.model import ArrayMetadata, CodecSpec, DataType, GroupMetadata, node_documents
 
-# Of the numcodecs codecs on elements, what says a data type.
-_DTYPES = ("dtype", "astype", "encode_dtype", "decode_dtype")
+# Of the numcodecs codecs on elements, what says the data type that they make.
 _ENCODED = ("astype", "encode_dtype", "dtype")
 _SERIALIZERS = {"numcodecs.vlen-utf8": "vlen-utf8", "numcodecs.vlen-bytes": "vlen-bytes"}
 _XARRAY_NAMES = "_ARRAY_DIMENSIONS"
@@ -99,7 +97,7 @@ def _codecs(
         while specs and find_codec(specs[0].name).kind == "array->array":
             spec = specs.pop(0)
             stored = _encoded(spec, stored)
-            filters.append(_native(spec))
+            filters.append(native(spec))
         serializer = CodecSpec("bytes", _endian(stored))
     for spec in specs:
         if find_codec(spec.name).kind != "bytes->bytes":
@@ -125,16 +123,6 @@ def _encoded(spec: CodecSpec, decoded: np.dtype[Any]) -> np.dtype[Any]:
         if named is not None:
             return np.dtype(str(named))
     return decoded
-
-
-def _native(spec: CodecSpec) -> CodecSpec:
-    """In Zarr v3 the byte order is the serializer's affair."""
-    changed = {
-        field: np.dtype(str(named)).newbyteorder("=").str
-        for field in _DTYPES
-        if (named := spec.configuration.get(field)) is not None
-    }
-    return replace(spec, configuration={**spec.configuration, **changed})
 
 
 def _dimension_names(metadata: ArrayMetadata) -> tuple[str | None, ...] | None:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from azarr.codecs._layout import has_byte_order
 from azarr.codecs._n5_compressions import N5_PREFIX, n5_spec, numcodecs_spec
 from azarr.codecs._numcodecs import PREFIX, make_numcodec
@@ -56,6 +58,7 @@ def spec_of(codec: Any, zarr_format: ZarrFormat, data_type: DataType | None = No
             spec = _numcodecs_spec(spec)
         spec.to_v2()  # refuses a name that v2 cannot write
         return spec
+    spec = native(spec)
     translate = _TO_V3.get(spec.name)
     if translate is not None:
         spec = translate(spec.configuration, data_type) or spec
@@ -63,6 +66,23 @@ def spec_of(codec: Any, zarr_format: ZarrFormat, data_type: DataType | None = No
     if complete is None or data_type is None:
         return spec
     return replace(spec, configuration={**complete(data_type), **spec.configuration})
+
+
+# The codecs of numcodecs that take the memory of elements for their data type, which they name.
+_ON_ELEMENTS = {PREFIX + name for name in ("delta", "fixedscaleoffset", "quantize", "astype")}
+_DTYPES = ("dtype", "astype", "encode_dtype", "decode_dtype")
+
+
+def native(spec: CodecSpec) -> CodecSpec:
+    """The codec as Zarr v3 has it: the byte order is the serializer's affair, not a filter's."""
+    if spec.name not in _ON_ELEMENTS:
+        return spec
+    changed = {
+        field: np.dtype(str(named)).newbyteorder("=").str
+        for field in _DTYPES
+        if (named := spec.configuration.get(field)) is not None
+    }
+    return replace(spec, configuration={**spec.configuration, **changed})
 
 
 def with_byte_order(spec: CodecSpec) -> CodecSpec:
@@ -170,7 +190,14 @@ _TO_NUMCODECS: dict[str, Callable[[_Configuration], CodecSpec]] = {
 }
 _COMPLETE: dict[str, Callable[[DataType], _Configuration]] = {
     "bytes": _endian,
-    "blosc": lambda data_type: {"typesize": 1 if data_type.is_object else data_type.itemsize},
+    # All of it: tensorstore opens no array whose metadata leave something out.
+    "blosc": lambda data_type: {
+        "typesize": 1 if data_type.is_object else data_type.itemsize,
+        "cname": "lz4",
+        "clevel": 5,
+        "shuffle": "bitshuffle" if data_type.itemsize == 1 else "shuffle",
+        "blocksize": 0,
+    },
     "gzip": lambda _: {"level": 5},
     "zstd": lambda _: {"level": 0, "checksum": False},
     "numcodecs.shuffle": lambda data_type: {"elementsize": data_type.itemsize},

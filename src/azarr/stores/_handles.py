@@ -22,6 +22,9 @@ class Forking:
     A thread of the parent may hold the lock at the fork, and nobody would release it in the child.
     """
 
+    waits_for_fork = False
+    """Whether a fork waits until no thread holds the lock."""
+
     def __init__(self) -> None:
         self.lock = threading.RLock()
         _living.add(self)
@@ -35,12 +38,30 @@ _living: weakref.WeakSet[Forking] = weakref.WeakSet()
 
 
 def _after_fork() -> None:
+    _held.clear()
     for each in list(_living):
         each.after_fork()
 
 
+_held: list[Forking] = []
+
+
+def _before_fork() -> None:
+    """No other thread is inside a library whose state the child would inherit half changed."""
+    _held[:] = [each for each in list(_living) if each.waits_for_fork]
+    for each in _held:
+        each.lock.acquire()
+
+
+def _after_fork_in_parent() -> None:
+    while _held:
+        _held.pop().lock.release()
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(
+        before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork
+    )
 
 
 class Handle(Forking, Generic[T]):

@@ -216,6 +216,8 @@ def _bounds(prefix: str) -> tuple[str, str | bytes]:
 class _Connection(Handle[sqlite3.Connection]):
     """A connection that has the table, one for all threads: each holds the lock meanwhile."""
 
+    waits_for_fork = True  # SQLite keeps the locks of a file once per process, and forks copy that
+
     def __init__(self, path: str, kwargs: dict[str, Any]) -> None:
         self.path, self.kwargs = path, kwargs
         super().__init__(self._connect, sqlite3.Connection.close)

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from azarr import config
 from azarr.engine import ArrayState, GroupState, Way, run, run_async
 from azarr.errors import UsageError
-from azarr.nodes import array_operations, creation, group_creation, node_operations
+from azarr.nodes import Array, array_operations, creation, group_creation, node_operations
 from azarr.tools._tool import Tool
 from azarr.typing import NDArray, ZarrFormat
 
@@ -102,11 +103,16 @@ def save_group(
         raise UsageError("at least one array must be given")
     if twice := sorted(numbered.keys() & kwargs.keys()):
         raise UsageError(f"two arrays are named {twice[0]!r}")
-    arrays = {name: np.asanyarray(array) for name, array in (numbered | kwargs).items()}
+    arrays = {
+        name: array if isinstance(array, Array) else np.asanyarray(array)
+        for name, array in (numbered | kwargs).items()
+    }
     chosen = creation.one_format(zarr_format, zarr_version)
     created = group_creation.group(store, overwrite=True, path=path, zarr_format=chosen)
 
     async def save_them(way: Way) -> None:
+        for array in arrays.values():  # what cannot be stored is refused before anything goes
+            creation.array(array, zarr_format=chosen or config.get().zarr_format)
         group = await way.do(created)
         opening: Any = {"store": group.store, "zarr_format": group.metadata.zarr_format}
         paths = {name: f"{group.prefix}{name}" for name in arrays}

@@ -99,7 +99,8 @@ async def digest(runtime: Runtime, array: ArrayState, hashname: str) -> bytes:
         _feed(hashing.update, batch, await _values(chunks, batch, array.pipeline.nbytes))
     names = dict.fromkeys((*node_documents(metadata), *attribute_documents(metadata)))
     documents = [f"{array.prefix}{name}" for name in sorted(names)]
-    _feed(hashing.update, documents, await get_many(runtime, documents))
+    # As they are stored: consolidated metadata have them in another spelling.
+    _feed(hashing.update, documents, await get_many(runtime.uncached, documents))
     return hashing.digest()
 
 

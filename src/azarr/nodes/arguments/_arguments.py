@@ -208,8 +208,16 @@ class ArrayArguments:
         return replace(
             self,
             shape=data.shape if self.shape is None else self.shape,
-            dtype=data.dtype if self.dtype is None else self.dtype,
+            dtype=_dtype_of(data) if self.dtype is None else self.dtype,
         )
+
+
+def _dtype_of(data: Any) -> Any:
+    """Of an array of azarr what its elements are too: strings and bytes have the dtype object."""
+    metadata = getattr(data, "metadata", None)
+    if isinstance(metadata, ArrayMetadata) and metadata.data_type.element in ("string", "bytes"):
+        return metadata.data_type
+    return data.dtype
 
 
 # Of each format, the default first.

@@ -35,7 +35,8 @@ def likeness(array: ArrayState, zarr_format: ZarrFormat, dtype: Any = None) -> d
     if array.shards is not None and zarr_format == 3:
         like["shards"] = array.lengths
     if "n5" in (zarr_format, metadata.zarr_format) and zarr_format != metadata.zarr_format:
-        return like | {"compressors": "auto"}  # N5 has no filters, and compressions of its own
+        # N5 has one order, no filters, and compressions of its own.
+        return like | {"compressors": "auto", "order": "C"}
     if data_type != metadata.data_type:
         return like
     if zarr_format == metadata.zarr_format == 3:

@@ -30,7 +30,7 @@ def value_array(value: Any, dtype: np.dtype[Any], shape: Shape, element: Element
     """
     array = _converted(value, dtype, shape)
     if element in _PYTHON_TYPES:
-        _check_elements(array, _PYTHON_TYPES[element])
+        array = _checked_elements(array, _PYTHON_TYPES[element])
     if array.shape == shape:
         return array
     extra = array.ndim - len(shape)
@@ -84,12 +84,25 @@ def _casts_lazily(source: np.dtype[Any], target: np.dtype[Any]) -> bool:
     )
 
 
-def _check_elements(array: NDArray, kind: type) -> None:
-    for element in array.flat:
-        if not isinstance(element, kind):
-            raise UsageError(
-                f"{_brief(element)} cannot be an element of an array of {kind.__name__}"
-            )
+def _checked_elements(array: NDArray, kind: type) -> NDArray:
+    """The elements as `kind` itself: codecs refuse `np.str_` and other classes made from it."""
+    if {*map(type, array.flat)} - {kind}:
+        exact = str.__str__ if kind is str else bytes
+        elements = [exact(_of_kind(element, kind)) for element in array.flat]
+        array = np.fromiter(elements, object, array.size).reshape(array.shape)
+    if kind is str and not all(map(str.isascii, array.flat)):
+        for element in array.flat:
+            try:
+                element.encode()
+            except UnicodeEncodeError as error:
+                raise UsageError(f"{_brief(element)} cannot be stored as UTF-8: {error}") from None
+    return array
+
+
+def _of_kind(element: Any, kind: type) -> Any:
+    if not isinstance(element, kind):
+        raise UsageError(f"{_brief(element)} cannot be an element of an array of {kind.__name__}")
+    return element
 
 
 def _object_array(value: Any, shape: Shape) -> NDArray:

@@ -60,7 +60,7 @@ def append_data(
         raise SelectionError(f"axis {axis}: {array.name!r} has {metadata.ndim} dimensions")
     axis %= metadata.ndim
     given = array_of(data)
-    values = value_array(given, metadata.dtype, given.shape)
+    values = value_array(given, metadata.dtype, given.shape, metadata.data_type.element)
 
     def check(shape: Shape) -> None:
         fits = len(shape) == values.ndim and all(
