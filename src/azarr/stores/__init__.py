@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from azarr.stores._values import copy_into as copy_into
 from azarr.stores.base import AsyncStore, BlockingStore, EventLoop, Latency, Store
-from azarr.stores.keys import absolute, check_key, check_prefix
+from azarr.stores.keys import absolute as absolute, check_key, check_prefix
 from azarr.stores.local import LocalStore
 from azarr.stores.make import StoreLike, make_store
 from azarr.stores.mapping import MappingStore
@@ -99,7 +99,6 @@ __all__ = [
     "StoreLike",
     "TempStore",
     "ZipStore",
-    "absolute",
     "check_key",
     "check_prefix",
     "make_store",
