@@ -225,7 +225,8 @@ def test_a_conflicting_write_of_another_process_is_merged_and_not_overwritten() 
 
 
 def test_a_conflict_is_resolved_by_reading_again_once() -> None:
-    store = CountingStore(FaultStore(MemoryStore(), ConflictError, kinds={"set_if"}, times=2))
+    faults = {"kinds": {"set_if"}, "keys": "c/*", "times": 2}
+    store = CountingStore(FaultStore(MemoryStore(), ConflictError, **faults))
     array = azarr.create_array(store, shape=8, chunks=8, dtype="u1")
     store.log.clear()
     array[0] = 5

@@ -264,11 +264,11 @@ class FailingStore(CountingStore):
         super().__init__(MemoryStore())
         self._left = count
 
-    def set(self, key: str, value: Any) -> None:
+    def set_if(self, key: str, value: Any, generation: Any) -> Any:
         self._left -= 1
         if self._left < 0:
             raise azarr.errors.StoreError(f"{key!r} cannot be written")
-        super().set(key, value)
+        return super().set_if(key, value, generation)
 
 
 @pytest.mark.parametrize(("zarr_format", "expected"), [(3, 4), (2, 6)])

@@ -226,7 +226,7 @@ def test_blocking_remote_stores_are_asked_again_too() -> None:
 
 
 def test_stores_that_are_not_remote_are_not_asked_again() -> None:
-    store = FaultStore(MemoryStore(), lambda: StoreError(transient=True), times=1, kinds={"set"})
+    store = FaultStore(MemoryStore(), lambda: StoreError(transient=True), times=1, kinds={"set_if"})
     with pytest.raises(StoreError):
         azarr.create_array(store, shape=10)
 

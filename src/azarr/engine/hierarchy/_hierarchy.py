@@ -111,6 +111,7 @@ async def open_nodes(
     *,
     exist: bool = False,
     all_formats: bool = False,
+    left: set[str] | None = None,
 ) -> dict[str, Metadata | None]:
     """The metadata of the nodes at several paths; None where there is no node. One round trip.
 
@@ -120,25 +121,32 @@ async def open_nodes(
 
     Args:
         all_formats: see a node of any other format too.
+        left: gets the keys of documents that are there without a node.
     """
     paths = list(paths)
     names = document_keys(zarr_format)
     if not is_container(zarr_format):
         documents = await get_documents(runtime, paths, names)
-        return await parse_nodes(runtime, documents)
-    names = (*document_keys(), *names) if all_formats else names
-    keys = _document_keys(dict.fromkeys(["", *paths]), names)
-    parents = [] if exist else [path.rpartition("/")[0] for path in paths]
-    found, listed = await get_and_list(runtime, keys, parents)
-    parse_node({name: found[name] for name in names}, "")  # raises for an unknown version
-    return {
-        path: parse_node(
-            {name: found[node_key(path, name)] for name in names},
-            path,
-            is_directory=exist or _is_directory(path, listed),
+        nodes = await parse_nodes(runtime, documents)
+    else:
+        names = (*document_keys(), *names) if all_formats else names
+        keys = _document_keys(dict.fromkeys(["", *paths]), names)
+        parents = [] if exist else [path.rpartition("/")[0] for path in paths]
+        found, listed = await get_and_list(runtime, keys, parents)
+        parse_node({name: found[name] for name in names}, "")  # raises for an unknown version
+        documents = {path: {name: found[node_key(path, name)] for name in names} for path in paths}
+        nodes = {
+            path: parse_node(texts, path, is_directory=exist or _is_directory(path, listed))
+            for path, texts in documents.items()
+        }
+    if left is not None:
+        left.update(
+            node_key(path, name)
+            for path, texts in documents.items()
+            for name, text in texts.items()
+            if text is not None and nodes[path] is None
         )
-        for path in paths
-    }
+    return nodes
 
 
 async def parse_nodes(

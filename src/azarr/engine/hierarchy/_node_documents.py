@@ -78,7 +78,7 @@ class NodeDocuments:
 
     async def read(self) -> Metadata:
         """The node's metadata as it is stored now. One round trip."""
-        self._stored = await _get_many_with_generations(self._runtime, self._keys.values())
+        self._stored = await get_many_with_generations(self._runtime, self._keys.values())
         texts = {name: self._stored[key][0] for name, key in self._keys.items()}
         current = await computed(self._runtime, worth(texts.values()), self._parsed, texts)
         if current is None or type(current) is not type(self._metadata):
@@ -235,9 +235,10 @@ async def update_node(
                 return changed
 
 
-async def _get_many_with_generations(
+async def get_many_with_generations(
     runtime: Runtime, keys: Iterable[str]
 ) -> dict[str, tuple[Buffer | None, Generation | None]]:
+    """Values with their generations, where the store has these. One round trip."""
     if not runtime.store.conditional:
         return {key: (value, None) for key, value in (await get_many(runtime, keys)).items()}
     values: dict[str, tuple[Buffer | None, Generation | None]] = {}

@@ -19,18 +19,15 @@ from azarr.engine.hierarchy._hierarchy import (
     open_nodes,
     parse_nodes,
     paths_above,
-    set_many,
 )
+from azarr.engine.hierarchy._new_nodes import NewNodes, creating
 from azarr.engine.runtimes._runtime import Runtime
 from azarr.errors import ContainsArrayError
 from azarr.model import (
     ArrayMetadata,
     GroupMetadata,
-    as_root,
-    attribute_documents,
     document_keys,
     is_container,
-    node_documents,
 )
 from azarr.stores import Store
 from azarr.typing import ZarrFormat
@@ -127,57 +124,56 @@ async def create_nodes(
     runtime = runtime.uncached
     sought = zarr_format if is_container(zarr_format) else None
     paths = sorted(parents | builds.keys())
-    there: dict[str, Metadata | None] = {}
     old_ones = {path: Below(runtime, path, chunk_store) for path in builds} if overwrite else {}
 
-    async def look() -> None:
-        there.update(await open_nodes(runtime, paths, sought, all_formats=True))
+    async def attempt(new: NewNodes) -> dict[str, Metadata]:
+        there: dict[str, Metadata | None] = {}
 
-    await at_once(runtime, look, *(each for old in old_ones.values() for each in old.looks))
-    formats = [node.zarr_format for _, node in sorted(there.items()) if node is not None]
-    chosen = zarr_format or (formats[0] if formats else default_format)
+        async def look() -> None:
+            there.update(await new.look(paths, sought))
 
-    def make(path: str) -> Metadata:
-        old = there[path]
-        if keep and isinstance(old, GroupMetadata):
-            return old
-        if old is not None and not overwrite:
-            raise occupied(path, old)
-        return builds[path](chosen)
+        await at_once(runtime, look, *(each for old in old_ones.values() for each in old.looks))
+        formats = [node.zarr_format for _, node in sorted(there.items()) if node is not None]
+        chosen = zarr_format or (formats[0] if formats else default_format)
+        stored = new.paths
 
-    made = await computed(runtime, len(builds), lambda: {path: make(path) for path in builds})
-    groups = {path: GroupMetadata(zarr_format=chosen) for path in parents if there[path] is None}
-    after: dict[str, Metadata | None] = {**there, **groups, **made}
-    for parent in parents:
-        if isinstance(after[parent], ArrayMetadata):
-            raise ContainsArrayError(f"{'/' + parent!r} is an array: there can be nothing under it")
-    new = {path: node for path, node in made.items() if node is not there[path]}
-    if overwrite:
-        await at_once(
-            runtime,
-            *(partial(old_ones[path].make_room, there[path], node) for path, node in new.items()),
-        )
-    for documents in await computed(runtime, len(new), _in_order, groups | new):
-        await set_many(runtime, documents)
-    return made
+        def make(path: str) -> Metadata:
+            old = there[path]
+            if keep and isinstance(old, GroupMetadata):
+                return old
+            if old is not None and not overwrite and path not in stored:
+                raise occupied(path, old)
+            return builds[path](chosen)
+
+        made = await computed(runtime, len(builds), lambda: {path: make(path) for path in builds})
+        groups = {
+            path: GroupMetadata(zarr_format=chosen) for path in parents if there[path] is None
+        }
+        after: dict[str, Metadata | None] = {**there, **groups, **made}
+        for parent in parents:
+            if isinstance(after[parent], ArrayMetadata):
+                raise ContainsArrayError(
+                    f"{'/' + parent!r} is an array: there can be nothing under it"
+                )
+        nodes = {path: node for path, node in made.items() if node is not there[path]}
+        if overwrite:
+            replaced = [path for path in nodes if path not in stored]
+            await at_once(
+                runtime,
+                *(partial(old_ones[path].make_room, there[path], made[path]) for path in replaced),
+            )
+        await new.store(*_levels(groups | nodes))
+        return made
+
+    return await creating(runtime, attempt)
 
 
-def _in_order(nodes: Mapping[str, Metadata]) -> Iterable[dict[str, bytes | None]]:
-    """What is written together: a node that can be seen has its attributes and its parents.
-
-    Also the documents that must not be there, which a failed deletion may have left.
-    """
-    attributes: dict[str, bytes | None] = {}
-    levels: dict[int, dict[str, bytes | None]] = {}
+def _levels(nodes: Mapping[str, Metadata]) -> list[dict[str, Metadata]]:
+    """Nodes by how deep they are, parents before their children."""
+    levels: dict[int, dict[str, Metadata]] = {}
     for path, node in nodes.items():
-        node = node if path else as_root(node)
-        own = node_documents(node)
-        main = next(iter(own))
-        level = levels.setdefault(path.count("/") + bool(path), {})
-        for name, text in {**own, **attribute_documents(node)}.items():
-            first = name != main and text is not None
-            (attributes if first else level)[node_key(path, name)] = text
-    return ([attributes] if attributes else []) + [levels[depth] for depth in sorted(levels)]
+        levels.setdefault(path.count("/") + bool(path), {})[path] = node
+    return [levels[depth] for depth in sorted(levels)]
 
 
 async def copy_prefix(

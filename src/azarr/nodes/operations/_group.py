@@ -27,6 +27,7 @@ from azarr.model import ArrayMetadata, GroupMetadata, is_container, node_documen
 from azarr.nodes.arguments._arguments import ArrayArguments, checked_attributes, normalize_shape
 from azarr.nodes.arguments._values import check_writable
 from azarr.nodes.operations import _creation as creation
+from azarr.nodes.operations._node import found_or_created
 from azarr.nodes.operations._place import Place, check_name, child_place
 from azarr.typing import ZarrFormat
 
@@ -85,10 +86,10 @@ def require_dataset(
     created = create_dataset(group, name, shape=shape, dtype=dtype, **kwargs)
     at = child_place(group, name)
 
-    async def body(runtime: Runtime) -> ArrayState:
+    async def find(runtime: Runtime) -> ArrayState | None:
         found = await open_node(runtime, at.path, at.zarr_format)
         if found is None:
-            return await created.body(runtime)
+            return None
         if isinstance(found, GroupMetadata):
             raise ContainsGroupError(f"there is a group, not an array, at {at.name}")
         if found.shape != wanted_shape:
@@ -101,6 +102,7 @@ def require_dataset(
         assert isinstance(state, ArrayState)
         return state
 
+    body = found_or_created(find, created.body)
     return Operation(at.store, body, created.steps, created.nbytes, beside=created.beside)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import replace
 from functools import cache
 from inspect import isawaitable
 from math import prod
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -44,6 +44,8 @@ from azarr.nodes.arguments._values import array_of, check_writable, value_array
 from azarr.nodes.operations._place import Place, check_name, child_place, member_place
 from azarr.plan import plan_selection
 from azarr.typing import JSON, NDArray, ZarrFormat
+
+S = TypeVar("S")
 
 
 def create_array(
@@ -132,20 +134,41 @@ def open_array(
     if mode in ("w", "w-", "x"):
         return create_array(at, arguments, None, overwrite or mode == "w")
 
-    async def body(runtime: Runtime) -> ArrayState:
+    async def find(runtime: Runtime) -> ArrayState | None:
         metadata = await open_node(runtime, at.path, at.zarr_format)
         if isinstance(metadata, GroupMetadata):
             raise ContainsGroupError(f"there is a group, not an array, at {at.name}")
-        if metadata is not None:
-            state = at.state(metadata)
-            assert isinstance(state, ArrayState)
-            return state
+        state = None if metadata is None else at.state(metadata)
+        assert not isinstance(state, GroupState)
+        return state
+
+    async def create(runtime: Runtime) -> ArrayState:
         if mode != "a" or arguments.shape is None:
             hint = "; give shape and dtype to create one" if mode == "a" else ""
             raise ArrayNotFoundError(f"no array at {at.name}{hint}")
         return await create_array(at, arguments).body(runtime)
 
-    return Operation(at.store, body)
+    return Operation(at.store, found_or_created(find, create))
+
+
+def found_or_created(
+    find: Callable[[Runtime], Awaitable[S | None]], create: Callable[[Runtime], Awaitable[S]]
+) -> Callable[[Runtime], Coroutine[Any, Any, S]]:
+    """What opens a node, or creates it, or opens what others have created meanwhile."""
+
+    async def body(runtime: Runtime) -> S:
+        found = await find(runtime)
+        if found is not None:
+            return found
+        try:
+            return await create(runtime)
+        except (ContainsArrayError, ContainsGroupError):
+            found = await find(runtime.uncached)
+            if found is None:  # a node of another format, or an array above
+                raise
+            return found
+
+    return body
 
 
 def create_group(
@@ -180,7 +203,7 @@ def open_group(
     if mode in ("w", "w-", "x"):
         return create_group(at, attributes, mode == "w")
 
-    async def body(runtime: Runtime) -> GroupState:
+    async def find(runtime: Runtime) -> GroupState | None:
         store = at.store
         if use_consolidated is False:
             metadata = await open_node(runtime, at.path, at.zarr_format)
@@ -190,15 +213,16 @@ def open_group(
             )
         if isinstance(metadata, ArrayMetadata):
             raise ContainsArrayError(f"there is an array, not a group, at {at.name}")
-        if metadata is not None:
-            state = replace(at, store=store).state(metadata)
-            assert isinstance(state, GroupState)
-            return state
+        state = None if metadata is None else replace(at, store=store).state(metadata)
+        assert not isinstance(state, ArrayState)
+        return state
+
+    async def create(runtime: Runtime) -> GroupState:
         if mode != "a":
             raise GroupNotFoundError(f"no group at {at.name}")
         return await create_group(at, attributes).body(runtime)
 
-    return Operation(at.store, body)
+    return Operation(at.store, found_or_created(find, create))
 
 
 def open_any(at: Place, mode: str, arguments: ArrayArguments) -> Operation[ArrayState | GroupState]:
