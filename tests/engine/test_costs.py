@@ -165,7 +165,7 @@ def test_creating_an_array_is_two_round_trips_and_one_more_for_parents_before_it
         lambda: group.async_group.create_array(name, shape=4),
     )
     assert facade.cost[1] <= round_trips
-    wrote = facade.store.log.keys("set")
+    wrote = facade.store.log.keys("set_if")
     assert len(wrote) == len(set(wrote)) == name.count("/") + 1
 
 

@@ -131,6 +131,8 @@ def failure_of_status(status: int, detail: str = "", retry_after: str | None = N
         return Failure("forbidden", reason)
     if status in (301, 307):
         reason += ": the bucket may be in another region (client_kwargs={'region_name': ...})"
+    if status == 501:
+        reason += ": a server that knows no conditional writes is for conditional=False"
     # S3 says 400 RequestTimeout when a body comes too slowly.
     lasting = status < 500 and status not in (408, 425, 429) and detail != "RequestTimeout"
     return Failure(

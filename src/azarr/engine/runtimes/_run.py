@@ -70,7 +70,10 @@ class Operation(Generic[T_co]):
         Hundreds of requests in flight are cheap on a loop, and the loop has the limits and retries;
         a remote store that only blocks is called in worker threads.
         """
-        return awaits(self.store) or (self.beside is not None and awaits(self.beside))
+        store, beside = self.store, self.beside
+        # As `awaits`, without the call.
+        one = store.is_async or store.latency == "remote"
+        return one or (beside is not None and awaits(beside))
 
     def takes_at_most(self, seconds: float) -> bool:
         """Whether an upper estimate of the time it takes, beside waiting for the store, is so."""
