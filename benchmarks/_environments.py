@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks._process import ROOT
 
-PLACE = ROOT / ".cache" / "benchmarks"
+PLACE = ROOT / ".bench"
 """Not in git. Removing it builds everything anew."""
 
 NEWEST = (3, 12)
