@@ -5,7 +5,6 @@ Another client acts at the moment when the first document is to be written: afte
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 from functools import partial
@@ -17,10 +16,12 @@ import anyio.to_thread
 import numpy as np
 import pytest
 from tests.remote.conftest import MakeStore
+from tests.stores.processes import run_together
 
 import azarr
 import azarr.aio
 import azarr.engine.hierarchy._new_nodes as new_nodes
+import azarr.engine.hierarchy._node_documents as claims
 from azarr.errors import ConflictError, ContainsArrayError, ContainsGroupError
 from azarr.storage import BlockingStore, LocalStore, MemoryStore
 from azarr.stores import FsspecStore, ObstoreStore
@@ -115,7 +116,7 @@ class Clients:
 
 @pytest.fixture(autouse=True)
 def _little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(new_nodes, "PATIENCE", 0.1)
+    monkeypatch.setattr(claims, "PATIENCE", 0.1)
 
 
 @pytest.fixture(params=["memory", "directory", ObstoreStore, FsspecStore])
@@ -386,17 +387,7 @@ def test_nothing_is_lost_where_processes_create_one_hierarchy(
     tmp_path: Path, zarr_format: Any
 ) -> None:
     store = LocalStore(tmp_path / "store")
-    spawn = multiprocessing.get_context("spawn")
-    together = spawn.Barrier(PROCESSES)
-    processes = [
-        spawn.Process(target=_create, args=(store, zarr_format, number, together))
-        for number in range(PROCESSES)
-    ]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(100)
-    assert [process.exitcode for process in processes] == [0] * PROCESSES
+    run_together(_create, store, zarr_format, processes=PROCESSES, seconds=100)
     root = azarr.open_group(store, mode="r")
     numbers = list(range(PROCESSES))
     created = {number: root[f"by/{number}"].attrs["created"] for number in numbers}

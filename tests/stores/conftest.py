@@ -8,11 +8,12 @@ import sys
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
 
-from azarr.stores import LocalStore
+from azarr.stores import FsspecStore, LocalStore, ObstoreStore
 from benchmarks.s3_server import S3Server
 
 _buckets = count()
@@ -28,6 +29,12 @@ def store(tmp_path: Path) -> LocalStore:
 def left_behind(store: LocalStore) -> Callable[[], list[str]]:
     """Asks for the temporary and lock files that there are."""
     return lambda: sorted(str(path) for path in Path(store.root).rglob(".azarr-*"))
+
+
+@pytest.fixture(params=[ObstoreStore, FsspecStore])
+def kind(request: pytest.FixtureRequest) -> Any:
+    """The class of a store that asks a bucket."""
+    return request.param
 
 
 @pytest.fixture

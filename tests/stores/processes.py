@@ -46,19 +46,21 @@ def append(arrays: Store, number: int, together: Any) -> None:
         array.append(np.full((ROWS, 4), number, "i4"))
 
 
-def run_together(call: Callable[..., None], *arguments: Any) -> None:
+def run_together(
+    call: Callable[..., None], *arguments: Any, processes: int = PROCESSES, seconds: float = 60
+) -> None:
     """Run it in processes, each with its number, that begin at the same time."""
     spawn = multiprocessing.get_context("spawn")
-    together = spawn.Barrier(PROCESSES)
+    together = spawn.Barrier(processes)
     workers = [
         spawn.Process(target=call, args=(*arguments, number, together))
-        for number in range(PROCESSES)
+        for number in range(processes)
     ]
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(60)
-    assert [worker.exitcode for worker in workers] == [0] * PROCESSES
+        worker.join(seconds)
+    assert [worker.exitcode for worker in workers] == [0] * processes
 
 
 def check_that_no_update_is_lost(numbers: Store, arrays: Store) -> None:

@@ -33,11 +33,6 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture(params=[ObstoreStore, FsspecStore])
-def kind(request: pytest.FixtureRequest) -> Any:
-    return request.param
-
-
 @pytest.fixture(params=["s3://bucket", "s3://bucket/some/folder"])
 def url(request: pytest.FixtureRequest) -> str:
     return str(request.param)

@@ -24,11 +24,6 @@ VALUES = np.arange(64 * 64, dtype="i4").reshape(64, 64)
 MakeStore = Callable[..., Any]
 
 
-@pytest.fixture(params=[ObstoreStore, FsspecStore])
-def kind(request: pytest.FixtureRequest) -> Any:
-    return request.param
-
-
 @pytest.fixture
 def make(kind: Any, s3_server: S3Server) -> MakeStore:
     """A new store over the same bucket each time."""

@@ -15,7 +15,7 @@ import pytest
 from tests.stores.s3_cases import SECRET, options
 
 from azarr.errors import AzarrError, ConflictError, ReadOnlyError, StoreError
-from azarr.stores import AsyncStore, FsspecStore, ObstoreStore
+from azarr.stores import AsyncStore, FsspecStore
 from benchmarks.s3_server import Conditions, S3Server
 
 pytestmark = pytest.mark.anyio
@@ -42,11 +42,6 @@ async def _collected(keys: Any) -> list[str]:
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
-
-
-@pytest.fixture(params=[ObstoreStore, FsspecStore])
-def kind(request: pytest.FixtureRequest) -> Any:
-    return request.param
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from time import monotonic
 from typing import TypeVar
 
 from azarr.engine.hierarchy._hierarchy import (
@@ -19,10 +18,10 @@ from azarr.engine.hierarchy._hierarchy import (
     set_many,
 )
 from azarr.engine.hierarchy._node_documents import (
-    LOOKS,
-    PATIENCE,
     POLL,
+    Unchanged,
     get_many_with_generations,
+    replace_value,
 )
 from azarr.engine.runtimes._runtime import CONFLICTS, Runtime
 from azarr.errors import ConflictError
@@ -40,8 +39,7 @@ class NewNodes:
         self._stored: dict[str, Generation | None] = {}
         self._attributes: set[str] = set()
         self._left: set[str] = set()
-        self._seen: dict[str, Generation] = {}
-        self._since, self._looks = 0.0, 0
+        self._attributes_left = Unchanged()
 
     @property
     def paths(self) -> set[str]:
@@ -80,7 +78,7 @@ class NewNodes:
         async def work(steps: Iterator[tuple[str, bytes]]) -> None:
             for key, value in steps:
                 try:
-                    self._stored[key] = await _create(runtime, key, value)
+                    self._stored[key] = await replace_value(runtime, key, value, None)
                 except ConflictError as error:  # what else is under way is still to be known
                     conflicts.append(error)
 
@@ -101,10 +99,7 @@ class NewNodes:
             return
         found = await get_many_with_generations(runtime, keys)
         seen = {key: generation for key, (_, generation) in found.items() if generation is not None}
-        if seen != self._seen:
-            self._seen, self._since, self._looks = seen, monotonic(), 0
-        self._looks += 1
-        if seen and (self._looks <= LOOKS or monotonic() - self._since <= PATIENCE):
+        if not self._attributes_left.for_long(seen) and seen:
             await runtime.sleep(POLL)
             raise ConflictError(f"somebody is about to create the node of {min(seen)!r}")
         await _delete_many_if(runtime, seen)
@@ -168,14 +163,6 @@ def _in_order(
     else:
         steps.insert(0, attributes)
     return steps, set(attributes)
-
-
-async def _create(runtime: Runtime, key: str, value: bytes) -> Generation | None:
-    """Store a value where there is none, as far as the store can tell."""
-    if runtime.store.conditional:
-        return await runtime.set_if(key, value, None)
-    await runtime.set(key, value)
-    return None
 
 
 async def _delete_many_if(runtime: Runtime, generations: Mapping[str, Generation | None]) -> None:

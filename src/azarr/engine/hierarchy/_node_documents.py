@@ -59,6 +59,21 @@ def is_claimed(text: bytes) -> bool:
     return len(text) - len(text.rstrip(b" \t")) == 64
 
 
+class Unchanged:
+    """Something that whoever is at it would change: if it stays the same for long, nobody is."""
+
+    def __init__(self) -> None:
+        self._seen: object = None
+        self._since, self._looks = 0.0, 0
+
+    def for_long(self, seen: object) -> bool:
+        """Whether that is what has been seen for `PATIENCE`, and more than so many looks."""
+        if seen != self._seen:
+            self._seen, self._since, self._looks = seen, monotonic(), 0
+        self._looks += 1
+        return self._looks > LOOKS and monotonic() - self._since > PATIENCE
+
+
 class NodeDocuments:
     """The documents of one node, read with their generations and replaced on condition of them."""
 
@@ -91,16 +106,12 @@ class NodeDocuments:
 
     async def read_unclaimed(self) -> Metadata:
         """The same, once nobody else's claim is there, or it seems to be dead."""
-        seen: bytes | None = None
-        since, looks = 0.0, 0
+        claim = Unchanged()
         while True:
             current = await self.read()
             if isinstance(current, GroupMetadata) or not is_claimed(self.text):
                 return current
-            if self.text != seen:
-                seen, since, looks = self.text, monotonic(), 0
-            looks += 1
-            if looks > LOOKS and monotonic() - since > PATIENCE:
+            if claim.for_long(self.text):
                 return current
             await self._runtime.sleep(POLL)
 
@@ -192,7 +203,7 @@ class NodeDocuments:
         for name, text in after.items():
             if text != before.get(name):
                 key = self._keys[name]
-                now = await _replace(self._runtime, key, text, self._stored[key][1])
+                now = await replace_value(self._runtime, key, text, self._stored[key][1])
                 self._stored[key] = text, now
         self._metadata = changed
         self._remember(is_own=True)
@@ -252,7 +263,7 @@ async def get_many_with_generations(
     return values
 
 
-async def _replace(
+async def replace_value(
     runtime: Runtime, key: str, value: Buffer | None, generation: Generation | None
 ) -> Generation | None:
     """Store or delete a value, on condition of its generation where the store has generations."""

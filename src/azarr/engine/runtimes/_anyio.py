@@ -23,7 +23,7 @@ from azarr.engine.runtimes._listing import Listing
 from azarr.engine.runtimes._loader import cached_document
 from azarr.engine.runtimes._requests import Requests
 from azarr.engine.runtimes._runtime import Children, Keys, Ranges, Work
-from azarr.engine.runtimes._threads import in_thread
+from azarr.engine.runtimes._threads import computed
 from azarr.errors import StoreError
 from azarr.stores import AsyncStore, Store, absolute, copy_into
 from azarr.typing import Buffer, ByteRange, Generation
@@ -34,11 +34,6 @@ SMALL_BYTES = 64 * 1024
 """Steps of less than this do without a share of the bytes in flight: as many as there may be
 requests hold 64 MiB, and asking would take a fifth of the time of a small one. Only such steps make
 further operations of their own, so nobody who holds a share waits for another."""
-
-_compute_limiter: anyio.lowlevel.RunVar[anyio.CapacityLimiter] = anyio.lowlevel.RunVar(
-    "azarr_compute_limiter"
-)
-
 
 MORE_WORKERS = 64
 """Tasks beyond those that may have a request in flight: while theirs decode, or the limit grows.
@@ -168,7 +163,7 @@ class AnyioRuntime:
         await anyio.sleep(seconds)
 
     async def compute(self, function: Callable[..., T], *args: Any) -> T:
-        return await in_thread(function, *args, limiter=_compute_threads())
+        return await computed(function, *args)
 
     async def for_each(
         self, work: Work, steps: Iterator[Any], count: int, nbytes: int, grain: int = 0
@@ -236,19 +231,9 @@ class InlineRuntime(BlockingRuntime):
         await anyio.sleep(seconds)
 
     async def compute(self, function: Callable[..., T], *args: Any) -> T:
-        return await in_thread(function, *args, limiter=_compute_threads())
+        return await computed(function, *args)
 
     async def for_each(
         self, work: Work, steps: Iterator[Any], count: int, nbytes: int, grain: int = 0
     ) -> None:
         await work(steps)
-
-
-def _compute_threads() -> anyio.CapacityLimiter:
-    """Threads of this event loop that decode and encode: more than cores would only fight."""
-    try:
-        return _compute_limiter.get()
-    except LookupError:
-        limiter = anyio.CapacityLimiter(process().cores)
-        _compute_limiter.set(limiter)
-        return limiter

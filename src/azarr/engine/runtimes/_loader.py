@@ -40,7 +40,6 @@ class Loader:
     async def get(self, key: str, parts: Sequence[Hashable], load: Load, kind: str) -> list[Any]:
         """The parts of a value, None for those that are missing."""
         place, asked = self.place(key), monotonic()
-        counts = process().origin(self.origin).counts
         found = self.cache.find(place, parts, asked, self.max_age)
         if found is None:
             async with self.runtime.lock(repr(parts), "cache://" + "/".join(place)):
@@ -50,12 +49,10 @@ class Loader:
                 if found is None and not in_vain:
                     found = await self._checked(key, parts)
                     if found is None:
-                        counts.cache_misses += 1
                         return await self._loaded(place, parts, load)
             if found is None:  # all who have waited load it now, at the same time
-                counts.cache_misses += 1
                 return await self._loaded(place, parts, load)
-        counts.cache_hits += 1
+        process().origin(self.origin).counts.cache_hits += 1
         for observer in process().observers:
             observer.cached(Request(kind, self.runtime.store, key))
         return found
@@ -82,6 +79,7 @@ class Loader:
             self.cache.end(place, token)
 
     async def _loaded(self, place: Place, parts: Sequence[Hashable], load: Load) -> list[Any]:
+        process().origin(self.origin).counts.cache_misses += 1
         token = self.cache.begin(place)
         try:
             generation, values = await load()

@@ -124,9 +124,9 @@ async def compute_async(takes_long: bool, function: Callable[..., T], *args: Any
     """What a pure function gives before there is an operation, computed where it blocks nobody."""
     if not takes_long:
         return function(*args)
-    from azarr.engine.runtimes._threads import in_thread
+    from azarr.engine.runtimes._threads import computed
 
-    return await in_thread(function, *args)
+    return await computed(function, *args)
 
 
 def _is_elsewhere(operation: Operation[Any]) -> bool:

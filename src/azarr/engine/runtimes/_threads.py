@@ -7,11 +7,17 @@ from threading import Event
 from typing import Any, TypeVar
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 
 from azarr.engine.process._background import setter
+from azarr.engine.process._process import process
 
 T = TypeVar("T")
+
+_limiter: anyio.lowlevel.RunVar[anyio.CapacityLimiter] = anyio.lowlevel.RunVar(
+    "azarr_compute_limiter"
+)
 
 
 async def in_thread(
@@ -34,7 +40,7 @@ async def in_thread(
     try:
         return await anyio.to_thread.run_sync(work.run, abandon_on_cancel=True, limiter=limiter)
     except anyio.get_cancelled_exc_class():
-        if not work.withdraw():
+        if not work.take():
             if stop is not None:
                 stop()
             with anyio.CancelScope(shield=True):
@@ -42,8 +48,21 @@ async def in_thread(
         raise
 
 
+async def computed(function: Callable[..., T], *args: Any) -> T:
+    """What a pure function gives in one of the threads of this event loop that are for that.
+
+    There are as many as cores: more that decode or encode would only fight.
+    """
+    try:
+        limiter = _limiter.get()
+    except LookupError:
+        limiter = anyio.CapacityLimiter(process().cores)
+        _limiter.set(limiter)
+    return await in_thread(function, *args, limiter=limiter)
+
+
 class _Work:
-    """A function that is run by one thread, or withdrawn by another: the first one decides."""
+    """A function that is run by one thread, or withdrawn by another: whoever takes it decides."""
 
     def __init__(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
         self._function = function
@@ -52,19 +71,16 @@ class _Work:
         self._ended = Event()
         self._wakes: list[Callable[[], object]] = []
 
-    def _take(self) -> bool:
+    def take(self) -> bool:
+        """Whether the caller is the first."""
         try:
             return self._offered.pop()
         except IndexError:
             return False
 
-    def withdraw(self) -> bool:
-        """Whether it will never run. False: it runs, or has ended."""
-        return self._take()
-
     def run(self) -> Any:
         """Run it, in the thread."""
-        if not self._take():
+        if not self.take():
             return None
         try:
             return self._function(*self._args)
